@@ -2,9 +2,9 @@
 /* wb_hal.h: everything the firmware needs from a board.
  * Shape    plain functions, one board a program; boards/<board>/ implements them
  * Order    wb_hal_init() first; nothing else may be called before it
- * Threads  called from the main loop only; interrupt handlers fill rings and count time, nothing else
- * Memory   static storage of the board, no heap
- * Errors   only flash and entropy can fail; a broken UART shows as wb_hal_link_errors()
+ * Threads  called from the main loop only; interrupt handlers fill rings and count time, nothing
+ * else Memory   static storage of the board, no heap Errors   only flash and entropy can fail; a
+ * broken UART shows as wb_hal_link_errors()
  */
 #ifndef WB_HAL_H
 #define WB_HAL_H
@@ -23,7 +23,8 @@ size_t wb_hal_link_read(uint8_t *buf, size_t cap);
  * longer than the transmit FIFO needs. The caller offers the rest again. */
 size_t wb_hal_link_write(const uint8_t *data, size_t len);
 
-/* Bytes lost on reception since the last call (overruns, framing errors); the count restarts at 0. */
+/* Bytes lost on reception since the last call (overruns, framing errors); the count restarts at 0.
+ */
 uint32_t wb_hal_link_errors(void);
 
 /* ---- time ---------------------------------------------------------------------------------- */
@@ -31,8 +32,8 @@ uint32_t wb_hal_link_errors(void);
 /* Milliseconds since the start of the board; never goes back; not wall time. */
 wb_ms wb_hal_now_ms(void);
 
-/* Sleeps until link input is waiting or the clock has reached deadline, whichever is first; returns at
- * once when either holds already, and may return early. WB_NEVER: only input wakes it. Uses no
+/* Sleeps until link input is waiting or the clock has reached deadline, whichever is first; returns
+ * at once when either holds already, and may return early. WB_NEVER: only input wakes it. Uses no
  * processor time while it sleeps. */
 void wb_hal_idle(wb_ms deadline);
 
@@ -46,18 +47,19 @@ enum wb_err wb_hal_entropy(uint8_t *buf, size_t len, uint32_t *bits) WB_MUST_USE
 /* ---- flash: the store region, offsets from its first byte ---------------------------------- */
 
 struct wb_hal_flash {
-    uint32_t size;           /* bytes of the region; a multiple of sector_size */
-    uint32_t sector_size;    /* unit of erasing, a power of two */
-    uint32_t program_len_max; /* longest single wb_hal_flash_program() the driver does without splitting */
-    const uint8_t *map;      /* the region in the address space, readable and executable in place */
+    uint32_t size;            /* bytes of the region; a multiple of sector_size */
+    uint32_t sector_size;     /* unit of erasing, a power of two */
+    uint32_t program_len_max; /* longest single wb_hal_flash_program() the driver does without
+                                 splitting */
+    const uint8_t *map; /* the region in the address space, readable and executable in place */
 };
 
 const struct wb_hal_flash *wb_hal_flash(void);
 
-/* Clears bits: afterwards the region holds old AND data. Any offset and length inside the region. Reads
- * back and compares. While it runs, link input may be lost on real boards: the link's peer holds back.
- * Errors: WB_ERR_VALUE outside the region, WB_ERR_FLASH when a bit would have to change from 0 to 1, the
- * chip refused, did not answer, or reads back differently. */
+/* Clears bits: afterwards the region holds old AND data. Any offset and length inside the region.
+ * Reads back and compares. While it runs, link input may be lost on real boards: the link's peer
+ * holds back. Errors: WB_ERR_VALUE outside the region, WB_ERR_FLASH when a bit would have to change
+ * from 0 to 1, the chip refused, did not answer, or reads back differently. */
 enum wb_err wb_hal_flash_program(uint32_t offset, const void *data, size_t len) WB_MUST_USE;
 
 /* Sets the sector that begins at offset to 0xFF; errors as above. */
@@ -68,7 +70,8 @@ enum wb_err wb_hal_flash_erase(uint32_t offset) WB_MUST_USE;
 /* Writes text for people; may drop it. Bytes below 0x20 other than newline and tab become '?'. */
 void wb_hal_log(const char *text, size_t len);
 
-/* Restarts the board. Retained RAM (wb_retained.h) keeps its contents; reason is for the console. */
+/* Restarts the board. Retained RAM (wb_retained.h) keeps its contents; reason is for the console.
+ */
 _Noreturn void wb_hal_reset(const char *reason);
 
 #endif

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* wb_mailbox.h: flash commands between an emulated board and its launcher, on the console UART.
- * Shape    the board writes text and, in between, requests; the launcher answers each with one reply
- * Format   integers little-endian; CRC-32 (IEEE 802.3) over everything between start byte and CRC
- *            request  0x01 op seq len:u16 addr:u32 payload[len] crc:u32
- *            reply    0x01 'R' seq status crc:u32
- *          Text never contains 0x01. One request at a time; a reply repeats the request's seq. A board
- *          that sees no reply repeats the request unchanged: all of them may be done twice.
- * Limits   payload at most WB_MAILBOX_PAYLOAD_MAX
- * Memory   no heap; the decoder holds one request
+ * Shape    the board writes text and, in between, requests; the launcher answers each with one
+ * reply Format   integers little-endian; CRC-32 (IEEE 802.3) over everything between start byte and
+ * CRC request  0x01 op seq len:u16 addr:u32 payload[len] crc:u32 reply    0x01 'R' seq status
+ * crc:u32 Text never contains 0x01. One request at a time; a reply repeats the request's seq. A
+ * board that sees no reply repeats the request unchanged: all of them may be done twice. Limits
+ * payload at most WB_MAILBOX_PAYLOAD_MAX Memory   no heap; the decoder holds one request
  */
 #ifndef WB_MAILBOX_H
 #define WB_MAILBOX_H
@@ -28,10 +26,10 @@ enum wb_mailbox_op {
 
 enum wb_mailbox_status {
     WB_MAILBOX_DONE = 0,
-    WB_MAILBOX_REFUSED_RANGE = 1,    /* outside the region, or an erase off a sector's beginning */
-    WB_MAILBOX_REFUSED_BITS = 2,     /* a bit would have to change from 0 to 1; nothing was changed */
-    WB_MAILBOX_REFUSED_IO = 3,       /* the launcher could not keep it; nothing was promised */
-    WB_MAILBOX_REFUSED_UNKNOWN = 4,  /* no such op */
+    WB_MAILBOX_REFUSED_RANGE = 1, /* outside the region, or an erase off a sector's beginning */
+    WB_MAILBOX_REFUSED_BITS = 2,  /* a bit would have to change from 0 to 1; nothing was changed */
+    WB_MAILBOX_REFUSED_IO = 3,    /* the launcher could not keep it; nothing was promised */
+    WB_MAILBOX_REFUSED_UNKNOWN = 4, /* no such op */
 };
 
 /* Continues a CRC-32; begin with 0. */
@@ -52,7 +50,7 @@ bool wb_mailbox_reply_read(const uint8_t reply[WB_MAILBOX_REPLY_LEN], uint8_t *s
 /* ---- the launcher's side: text and requests out of one stream ------------------------------- */
 
 struct wb_mailbox_request {
-    uint8_t op;  /* an enum wb_mailbox_op, or something unknown */
+    uint8_t op; /* an enum wb_mailbox_op, or something unknown */
     uint8_t seq;
     uint16_t len;
     uint32_t addr;

@@ -27,8 +27,8 @@ struct wb_retained {
     uint32_t sum;
 };
 
-/* What the previous run left; call once, at start. Takes it: the record then says WB_RETAINED_POWER_ON
- * for a further call. */
+/* What the previous run left; call once, at start. Takes it: the record then says
+ * WB_RETAINED_POWER_ON for a further call. */
 struct wb_retained wb_retained_take(void);
 
 /* For fault handlers of boards: keeps the processor's words and resets. */
