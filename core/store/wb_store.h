@@ -90,8 +90,8 @@ enum wb_err wb_store_get_mapped(const struct wb_store *store, uint16_t key, cons
                                 size_t *len) WB_MUST_USE;
 
 /* Replaces the value at once: after a cut there is the old one or the new one. An equal value costs
- * no flash operation. value may be a borrow from this store. Outcomes: WB_ERR_FULL, WB_ERR_LIMIT
- * (longer than WB_STORE_VALUE_MAX); the old value stays. */
+ * no flash operation. value must not be a borrow from this store (compaction may erase it). Outcomes:
+ * WB_ERR_FULL, WB_ERR_LIMIT (longer than WB_STORE_VALUE_MAX); the old value stays. */
 enum wb_err wb_store_put(struct wb_store *store, uint16_t key, const void *value,
                          size_t len) WB_MUST_USE;
 
@@ -111,8 +111,7 @@ struct wb_store_image {
     uint32_t size;     /* bytes of content */
     uint32_t crc;      /* CRC-32 of the content */
     uint32_t offset;   /* of the content in the flash; a multiple of sector_size */
-    const void
-        *data; /* the content mapped, until it is removed; NULL when the flash is not mapped */
+    const void *data;  /* the content mapped until it is removed; NULL: flash is not mapped */
 };
 
 /* An image being written; the caller's storage until commit or abort. */
