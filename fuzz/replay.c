@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Replays a corpus without libFuzzer, with any compiler: every file of every folder named, and every
- * prefix of it up to 512 bytes, so that truncation is tried even with few seeds. */
+/* Replays a corpus without libFuzzer, with any compiler: every file of every folder named, and
+ * every prefix of it up to 512 bytes, so that truncation is tried even with few seeds. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +19,8 @@ static int run_file(const char *path)
     size_t len = fread(data, 1, sizeof data, file);
     fclose(file);
     for (size_t n = 0; n <= len && n <= 512; n++) {
-        uint8_t *copy = malloc(n == 0 ? 1 : n); /* exact size, so that a sanitizer sees each overrun */
+        uint8_t *copy =
+            malloc(n == 0 ? 1 : n); /* exact size, so that a sanitizer sees each overrun */
         for (size_t i = 0; i < n; i++) {
             copy[i] = data[i];
         }

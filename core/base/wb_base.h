@@ -73,10 +73,11 @@ const char *wb_err_str(enum wb_err err);
 
 /* An error with its place, where people read it. All texts are static. The first fault wins. */
 struct wb_fault {
-    enum wb_err code;   /* WB_OK: no fault yet */
-    const char *what;   /* what is wrong, and with what */
-    const char *hint;   /* what to do; NULL when there is nothing to say */
-    uint32_t where[2];  /* position in the module's own terms, e.g. wasm: function index, byte offset */
+    enum wb_err code; /* WB_OK: no fault yet */
+    const char *what; /* what is wrong, and with what */
+    const char *hint; /* what to do; NULL when there is nothing to say */
+    uint32_t
+        where[2]; /* position in the module's own terms, e.g. wasm: function index, byte offset */
 };
 
 /* Records a fault unless one is there already; returns fault->code. fault may be NULL. */
@@ -85,9 +86,9 @@ enum wb_err wb_fault_set(struct wb_fault *fault, enum wb_err code, const char *w
 
 /* ---- time --------------------------------------------------------------------------------- */
 
-typedef uint64_t wb_ms;      /* milliseconds of a monotonic clock that the caller owns */
-typedef int64_t wb_unix_s;   /* seconds since 1970-01-01T00:00:00Z; 0: wall time unknown */
-#define WB_NEVER UINT64_MAX  /* a deadline that does not come */
+typedef uint64_t wb_ms;     /* milliseconds of a monotonic clock that the caller owns */
+typedef int64_t wb_unix_s;  /* seconds since 1970-01-01T00:00:00Z; 0: wall time unknown */
+#define WB_NEVER UINT64_MAX /* a deadline that does not come */
 
 static inline wb_ms wb_ms_min(wb_ms a, wb_ms b)
 {
@@ -96,8 +97,8 @@ static inline wb_ms wb_ms_min(wb_ms a, wb_ms b)
 
 /* ---- assertions and traces ---------------------------------------------------------------- */
 
-/* Called by WB_ASSERT. The program supplies it: hosts abort with the expression, boards keep file and
- * line in retained RAM and reset. Bytes from outside never reach an assertion. */
+/* Called by WB_ASSERT. The program supplies it: hosts abort with the expression, boards keep file
+ * and line in retained RAM and reset. Bytes from outside never reach an assertion. */
 _Noreturn void wb_assert_failed(const char *file, int line, const char *expression);
 
 #if defined(WB_BOARD_BUILD) /* the texts stay out of a board's flash */

@@ -60,8 +60,8 @@ void wb_sha256_final(struct wb_sha256 *hash, uint8_t digest[32]);
 
 /* ---- HMAC and HKDF ------------------------------------------------------------------------ */
 
-/* HMAC (RFC 2104) over up to three pieces, so that callers need no buffer to join them; a piece may be
- * NULL with length 0. mac receives wb_hash_len(id) bytes. */
+/* HMAC (RFC 2104) over up to three pieces, so that callers need no buffer to join them; a piece may
+ * be NULL with length 0. mac receives wb_hash_len(id) bytes. */
 struct wb_bytes {
     const void *data;
     size_t len;
@@ -69,12 +69,13 @@ struct wb_bytes {
 void wb_hmac(enum wb_hash_id id, const void *key, size_t key_len, const struct wb_bytes *pieces,
              size_t piece_count, uint8_t *mac);
 
-/* RFC 5869 §2.2. salt may be NULL with length 0: then a string of zeros. prk: wb_hash_len(id) bytes. */
+/* RFC 5869 §2.2. salt may be NULL with length 0: then a string of zeros. prk: wb_hash_len(id)
+ * bytes. */
 void wb_hkdf_extract(enum wb_hash_id id, const void *salt, size_t salt_len, const void *ikm,
                      size_t ikm_len, uint8_t *prk);
 /* RFC 5869 §2.3. Outcomes: WB_ERR_LIMIT when out_len > 255 * wb_hash_len(id). */
-enum wb_err wb_hkdf_expand(enum wb_hash_id id, const uint8_t *prk, const void *info, size_t info_len,
-                           void *out, size_t out_len) WB_MUST_USE;
+enum wb_err wb_hkdf_expand(enum wb_hash_id id, const uint8_t *prk, const void *info,
+                           size_t info_len, void *out, size_t out_len) WB_MUST_USE;
 
 /* ---- AEAD --------------------------------------------------------------------------------- */
 
@@ -92,8 +93,8 @@ enum wb_aead_id {
 size_t wb_aead_key_len(enum wb_aead_id id);
 
 /* Encrypts text in place and writes the tag (which may lie right behind the text). */
-void wb_aead_encrypt(enum wb_aead_id id, const uint8_t *key, const uint8_t nonce[12], const void *ad,
-                     size_t ad_len, uint8_t *text, size_t len, uint8_t tag[16]);
+void wb_aead_encrypt(enum wb_aead_id id, const uint8_t *key, const uint8_t nonce[12],
+                     const void *ad, size_t ad_len, uint8_t *text, size_t len, uint8_t tag[16]);
 /* Decrypts text in place. Outcomes: WB_ERR_AUTH when the tag differs; the text is then zeroed. */
 enum wb_err wb_aead_decrypt(enum wb_aead_id id, const uint8_t *key, const uint8_t nonce[12],
                             const void *ad, size_t ad_len, uint8_t *text, size_t len,

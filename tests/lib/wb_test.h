@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* wb_test.h: cmocka with the headers it needs in the right order, and what host tests share. Include it
- * in one file of a test program only: it defines wb_assert_failed(). */
+/* wb_test.h: cmocka with the headers it needs in the right order, and what host tests share.
+ * Include it in one file of a test program only: it defines wb_assert_failed(). */
 #ifndef WB_TEST_H
 #define WB_TEST_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Byte cursors. Everything is built on take() and put(), which hold the bounds and the sticky error. */
+/* Byte cursors. Everything is built on take() and put(), which hold the bounds and the sticky
+ * error. */
 #include "wb_base.h"
 
 #include <string.h>
