@@ -111,6 +111,7 @@ struct wb_api_kind {
     const char *description;
     const struct wb_api_field *fields; /* spec, status */
     size_t field_count;
+    const struct wb_api_rule *rules; /* of the whole object; cel NULL: end */
     const struct wb_api_column *columns;
     size_t column_count;
     const char *const *selectable; /* paths for field selectors, NULL-terminated */
