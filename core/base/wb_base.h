@@ -130,6 +130,12 @@ void wb_wipe(void *memory, size_t len);
 /* Compares in time that depends on len only. */
 bool wb_ct_equal(const void *a, const void *b, size_t len);
 
+/* ---- checksum ----------------------------------------------------------------------------- */
+
+/* CRC-32 as Ethernet and zlib use it (reflected 0x04c11db7). Starts with crc 0; goes on from the
+ * result of the bytes before. Detects accidents, not attacks. */
+uint32_t wb_crc32(uint32_t crc, const void *data, size_t len);
+
 /* ---- byte cursors ------------------------------------------------------------------------- */
 
 /* Reads big-endian and little-endian integers and byte runs from borrowed memory. Sticky: after the
