@@ -25,8 +25,10 @@
 
 #include "wb_base.h"
 #include "wb_crypto.h"
-
-struct wb_store;
+#include "wb_protocol.h"
+#include "wb_store.h"
+#include "wb_tls.h"
+#include "wb_x509.h"
 
 /* ---- provisioning ------------------------------------------------------------------------- */
 
@@ -54,10 +56,12 @@ enum wb_agent_record {
 
 #define WB_AGENT_ABI 1u /* version of the host functions, told in hello */
 
-#define WB_AGENT_SCRATCH_MIN 1536u /* installer's work memory */
+#define WB_AGENT_SCRATCH_MIN 1536u /* work memory of installing and, before, of the TLS handshake */
 #define WB_AGENT_FRAME_MIN   512u
 #define WB_AGENT_OUTBOX_MIN  512u
 #define WB_AGENT_INBOX_MIN   64u
+#define WB_AGENT_TLS_IN_MIN  WB_TLS_RX_CAP(512u)
+#define WB_AGENT_TLS_OUT_MIN WB_TLS_TX_CAP(256u)
 
 enum wb_agent_level {
     WB_AGENT_ERROR,
@@ -82,9 +86,40 @@ struct wb_agent_board {
     void (*stats)(void *ctx, struct wb_agent_stats *stats);
 };
 
-struct wb_agent_slot;
+/* ---- an application's place: fields are private --------------------------------------------- */
 
-/* All pointers are kept as long as the agent is used. */
+struct wb_agent_block { /* of the arena; len 0: none */
+    uint32_t at, len;
+};
+
+#define WB_AGENT_MESSAGE_MAX 119u /* longest explanation that is kept for an application */
+
+struct wb_agent_run; /* a running instance; lies in the arena */
+
+struct wb_agent_slot {
+    struct wb_agent_run *run;    /* NULL: not running */
+    struct wb_agent_block block; /* its memory */
+    wb_ms start_at;              /* next start; WB_NEVER: none planned */
+    wb_ms started_at;
+    uint64_t fuel_before;        /* used by earlier instances */
+    uint32_t restarts;
+    uint16_t image;              /* id in the store; 0: the slot has no application record */
+    uint8_t phase;               /* enum wb_protocol_app_phase */
+    uint8_t backoff;             /* failures in a row */
+    uint8_t candidate;           /* that this slot is to become, by index; WB_AGENT_NONE: none */
+    bool is_wanted;              /* in the desired set being received */
+    bool is_status_due;
+    char message[WB_AGENT_MESSAGE_MAX + 1]; /* why it is not running as wanted; "": it is */
+
+    /* The candidate of this index; its application is record WB_AGENT_RECORD_CANDIDATE + index. */
+    uint8_t candidate_state;     /* enum candidate_state */
+    bool is_candidate_wanted;    /* in the desired set being received */
+    wb_ms candidate_retry_at;    /* failed: when it is tried again; WB_NEVER: only when asked for anew */
+};
+
+#define WB_AGENT_NONE 0xffu
+
+/* All pointers are kept as long as the agent is used, and so is the struct itself. */
 struct wb_agent_cfg {
     const char *device_type;           /* riscv-hifive1, cortex-m, posix; at most 31 bytes */
     const char *firmware;              /* version; at most 31 bytes */
@@ -106,12 +141,13 @@ struct wb_agent_cfg {
     uint32_t outbox_len;
     uint8_t *inbox;                    /* >= WB_AGENT_INBOX_MIN: messages that applications have not received */
     uint32_t inbox_len;
-    uint8_t *tls_in;                   /* TLS record buffers: see wb_tls.h for the least */
+    uint8_t *tls_in;                   /* >= WB_AGENT_TLS_IN_MIN: a record from the gateway */
     uint32_t tls_in_len;
-    uint8_t *tls_out;
+    uint8_t *tls_out;                  /* >= WB_AGENT_TLS_OUT_MIN: records to the gateway */
     uint32_t tls_out_len;
 
     uint32_t fuel_slice;               /* instructions a wb_agent_run() executes at most; 0: 20000 */
+    uint32_t app_stack;                /* bytes of call stack of an application; 0: 1024 */
 };
 
 #define WB_AGENT_SLOTS_MAX 16u
@@ -153,7 +189,57 @@ struct wb_agent_event {
     } u;
 };
 
-struct wb_agent;
+#define WB_AGENT_EVENTS 8u
+
+struct wb_agent { /* private */
+    const struct wb_agent_cfg *cfg;
+    uint8_t state;      /* enum wb_agent_state */
+    uint8_t session;    /* enum session, src/agent.h */
+    uint8_t event_at, event_count;
+    struct { uint8_t kind, value; } events[WB_AGENT_EVENTS];
+    bool is_provisioned, is_link_up;
+    const char *provisioning_error;
+    wb_ms now;          /* of the call that is being carried out, for host functions */
+    wb_ms complain_at;  /* missing provisioning is told again */
+    uint64_t unix_offset; /* wall time = this + now; 0: unknown */
+
+    /* session */
+    struct wb_tls tls;
+    struct wb_tls_cfg tls_cfg;
+    struct wb_tls_credential credential;
+    struct wb_x509_anchor anchor;
+    struct wb_bytes chain;
+    struct wb_agent_block handshake_block; /* of the arena, when scratch is busy */
+    char server_name[WB_AGENT_NAME_MAX + 1];
+    struct wb_protocol_frames frames;
+    wb_ms retry_at;     /* no link before */
+    wb_ms session_deadline; /* welcome must have come */
+    wb_ms welcomed_at;
+    wb_ms heartbeat_at;
+    uint32_t heartbeat_ms;
+    uint32_t peer_frame_max;
+    uint32_t boots;
+    uint64_t bytes_in, bytes_out;
+    uint8_t attempts;
+    bool is_heartbeat_due, is_ack_due, is_hello_sent;
+    uint16_t hello_left; /* bytes of hello that TLS has not taken */
+
+    /* messages */
+    uint32_t outbox_used, outbox_sent;
+    uint32_t inbox_used;
+    uint32_t logs_dropped, inbox_dropped;
+
+    /* deployment */
+    uint64_t generation;      /* of the set being received or taken over */
+    uint64_t generation_held; /* taken over completely; 0: none */
+    uint32_t set_count, set_next;
+    bool is_set_open;
+    uint8_t job;              /* slot whose candidate is being installed; WB_AGENT_NONE */
+    uint8_t turn;             /* slot that runs next */
+    uint32_t job_size, job_got, job_asked;
+    wb_ms job_deadline;       /* the next chunk must have come */
+    uint8_t job_tries;
+};
 
 /* Reads the provisioning, counts the boot, starts the applications that the flash holds. It does not
  * fail: an unusable provisioning or image is said on the console and, later, to the gateway.
@@ -165,7 +251,8 @@ enum wb_err wb_agent_init(struct wb_agent *agent, const struct wb_agent_cfg *cfg
 bool wb_agent_wants_link(const struct wb_agent *agent, wb_ms now);
 
 /* A byte stream to the gateway is there / is gone. Repeating either is harmless. link_up() starts a new
- * TLS connection; link_down() forgets it. */
+ * TLS connection; link_down() forgets it. link_down() also tells that an attempt to get a link failed: then
+ * the next one waits. */
 void wb_agent_link_up(struct wb_agent *agent, wb_ms now);
 void wb_agent_link_down(struct wb_agent *agent, wb_ms now);
 
