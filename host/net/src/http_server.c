@@ -24,8 +24,9 @@
 #define STREAM_MAX_DEFAULT  (4u * 1024u * 1024u)
 #define CONNECTIONS_DEFAULT 4096u
 #define IDLE_DEFAULT_S      120u
-#define REFUSED_READ_FACTOR 4u /* how far a body over the limit is still read, to answer politely  \
-                                */
+#define REFUSED_READ_FACTOR                                                                        \
+    4u /* how far a body over the limit is still read, to answer politely                          \
+        */
 #define CONNECTION_MEMORY (32u * 1024u) /* head of a request and a part of its answer */
 
 /* ---- running the daemon ------------------------------------------------------------------- */
@@ -415,7 +416,8 @@ void wb_http_respond(struct wb_http_request *r, const struct wb_http_response *f
     struct MHD_Response *response;
     if (from->body_free && from->body_len > 0) {
         response = MHD_create_response_from_buffer_with_free_callback_cls(
-            from->body_len, (void *)(uintptr_t)from->body, from->body_free, (void *)(uintptr_t)from->body);
+            from->body_len, (void *)(uintptr_t)from->body, from->body_free,
+            (void *)(uintptr_t)from->body);
     } else {
         response = MHD_create_response_from_buffer(
             from->body_len, (void *)(uintptr_t)(from->body_len ? from->body : ""),
