@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Formulas are those of Hisil, Wong, Carter and Dawson, "Twisted Edwards Curves Revisited" (2008),
+ * complete on this curve: no case distinctions. Read doubling and addition, then the two
+ * multiplications, then the byte strings. */
+#include "edwards.h"
+
+#include "wb_base.h"
+
+#include <string.h>
+
+static const struct field d = FIELD(0x135978a3, 0x75eb4dca, 0x4141d8ab, 0x00700a4d, 0x7779e898,
+                                    0x8cc74079, 0x2b6ffe73, 0x52036cee);
+static const struct field d_twice = FIELD(0x26b2f159, 0xebd69b94, 0x8283b156, 0x00e0149a,
+                                          0xeef3d130, 0x198e80f2, 0x56dffce7, 0x2406d9dc);
+static const struct field sqrt_minus_one = FIELD(0x4a0ea0b0, 0xc4ee1b27, 0xad2fe478, 0x2f431806,
+                                                 0x3dfbd7a7, 0x2b4d0099, 0x4fc1df0b, 0x2b832480);
+
+/* ---- doubling and addition ---------------------------------------------------------------- */
+
+/* Both end alike: x = e f, y = g h, z = f g, t = e h. */
+static void finish(struct point *p, const struct field *e, const struct field *f,
+                   const struct field *g, const struct field *h)
+{
+    field_mul(&p->x, e, f);
+    field_mul(&p->y, g, h);
+    field_mul(&p->z, f, g);
+    field_mul(&p->t, e, h);
+}
+
+static void point_double(struct point *p)
+{
+    struct field a, b, e;
+    field_square(&a, &p->x);
+    field_square(&b, &p->y);
+    field_add(&e, &p->x, &p->y);
+    field_square(&e, &e);
+    field_square(&p->t, &p->z);
+    field_add(&p->t, &p->t, &p->t);
+    field_add(&p->x, &a, &b); /* -h */
+    field_sub(&e, &p->x, &e); /* -e */
+    field_sub(&a, &a, &b);    /* -g */
+    field_add(&b, &p->t, &a); /* -f */
+    struct field h = p->x;
+    finish(p, &e, &b, &a, &h); /* all four products keep their signs */
+}
+
+/* p += q, or p -= q. q_z is twice q's z, NULL when that is 1. */
+static void point_add(struct point *p, const struct point_affine *q, const struct field *q_z,
+                      bool negative)
+{
+    struct field a, b, c;
+    field_sub(&a, &p->y, &p->x);
+    field_add(&b, &p->y, &p->x);
+    field_mul(&a, &a, negative ? &q->sum : &q->difference);
+    field_mul(&b, &b, negative ? &q->difference : &q->sum);
+    field_mul(&c, &p->t, &q->product);
+    if (q_z == NULL) {
+        field_add(&p->z, &p->z, &p->z);
+    } else {
+        field_mul(&p->z, &p->z, q_z);
+    }
+    field_sub(&p->x, &b, &a); /* e */
+    field_add(&p->y, &b, &a); /* h */
+    field_sub(&a, &p->z, &c); /* f */
+    field_add(&b, &p->z, &c); /* g */
+    struct field e = p->x;
+    c = p->y;
+    if (negative) { /* c had the other sign, so f and g are exchanged */
+        finish(p, &e, &b, &a, &c);
+    } else {
+        finish(p, &e, &a, &b, &c);
+    }
+}
+
+static void point_set_neutral(struct point *p)
+{
+    memset(p, 0, sizeof *p);
+    p->y.v[0] = 1;
+    p->z.v[0] = 1;
+}
+
+/* ---- the base point, secret scalar -------------------------------------------------------- */
+
+static unsigned scalar_bit(const struct scalar *k, unsigned i)
+{
+    return k->v[i / 32] >> (i % 32) & 1;
+}
+
+/* p += sign * table[index] without telling which: every entry is read. */
+static void add_secret(struct point *p, const struct point_affine table[8], unsigned digits)
+{
+    /* digits: four bits, 1 for +, 0 for -. The top one is factored out. */
+    uint32_t negative = (digits >> 3 & 1) - 1; /* all ones for - */
+    uint32_t index = (digits ^ negative) & 7;
+    struct point_affine entry;
+    memset(&entry, 0, sizeof entry);
+    for (uint32_t i = 0; i < 8; i++) {
+        field_word mask = (field_word)0 - (field_word)(((i ^ index) - 1) >> 31);
+        field_select(&entry.sum, &table[i].sum, mask);
+        field_select(&entry.difference, &table[i].difference, mask);
+        field_select(&entry.product, &table[i].product, mask);
+    }
+    field_word mask = (field_word)0 - (field_word)(negative & 1);
+    struct field zero, minus;
+    field_set_small(&zero, 0);
+    field_sub(&minus, &zero, &entry.product);
+    field_select(&entry.product, &minus, mask);
+    field_swap(&entry.sum, &entry.difference, mask);
+    point_add(p, &entry, NULL, false);
+    wb_wipe(&entry, sizeof entry);
+    wb_wipe(&minus, sizeof minus);
+}
+
+/* Two combs of four teeth, 64 bits apart, the second comb 32 bits above the first: 31 doublings and
+ * 64 additions. Digits are 1 and -1 (scalar_recode), so every column adds. */
+void edwards_mul_base(struct point *out, const struct scalar *k)
+{
+    struct scalar digits;
+    scalar_recode(&digits, k);
+    point_set_neutral(out);
+    for (unsigned column = 32; column-- > 0;) {
+        if (column < 31) {
+            point_double(out);
+        }
+        for (unsigned j = 0; j < 2; j++) {
+            unsigned teeth = 0;
+            for (unsigned t = 0; t < 4; t++) {
+                teeth |= scalar_bit(&digits, 64 * t + 32 * j + column) << t;
+            }
+            add_secret(out, edwards_comb[j], teeth);
+        }
+    }
+    wb_wipe(&digits, sizeof digits);
+}
+
+/* ---- two points, public scalars ----------------------------------------------------------- */
+
+/* Signed sliding windows from the top bit down: of the digits k_(i-1) - k_i, a run of `width`,
+ * which starts at a digit that is not 0, is one odd multiple of a power of two. */
+struct window {
+    const struct scalar *k;
+    unsigned width;
+    int digit;    /* odd; to be added when `position` is reached */
+    int position; /* -1: none */
+};
+
+static int window_bit(const struct window *w, int i)
+{
+    return i < 0 || i > 255 ? 0 : (int)scalar_bit(w->k, (unsigned)i);
+}
+
+/* What is to be added at position i: an odd number of magnitude below 2^(width - 1), or 0. Called
+ * for each i from the top down. */
+static int window_digit(struct window *w, int i)
+{
+    if (w->position < 0 && window_bit(w, i) != window_bit(w, i - 1)) {
+        int last = i - (int)w->width + 1; /* lowest position of the run; may be below 0 */
+        int value = -window_bit(w, i);
+        for (int j = i - 1; j >= last; j--) {
+            value = 2 * value + window_bit(w, j);
+        }
+        value += window_bit(w, last - 1);
+        while (value % 2 == 0) {
+            value /= 2;
+            last++;
+        }
+        w->digit = value;
+        w->position = last;
+    }
+    if (w->position != i) {
+        return 0;
+    }
+    w->position = -1;
+    return w->digit;
+}
+
+#define MULTIPLES 4 /* 1, 3, 5, 7 times p: windows of 4 digits */
+
+static void add_public(struct point *p, int digit, const struct point_affine *table,
+                       const struct field *z)
+{
+    if (digit != 0) {
+        unsigned index = (unsigned)(digit < 0 ? -digit : digit) / 2;
+        point_add(p, &table[index], z == NULL ? NULL : &z[index], digit < 0);
+    }
+}
+
+void edwards_mul_add_public(struct point *out, const struct scalar *a, const struct point *p,
+                            const struct scalar *b)
+{
+    struct point_affine table[MULTIPLES];
+    struct field table_z[MULTIPLES];
+    struct point twice = *p;
+    point_double(&twice);
+    *out = *p;
+    for (unsigned i = 0; i < MULTIPLES; i++) {
+        field_add(&table[i].sum, &out->y, &out->x);
+        field_sub(&table[i].difference, &out->y, &out->x);
+        field_mul(&table[i].product, &out->t, &d_twice);
+        field_add(&table_z[i], &out->z, &out->z);
+        if (i + 1 < MULTIPLES) {
+            *out = twice;
+            point_add(out, &table[i], &table_z[i], false);
+        }
+    }
+    struct window wa = {a, 4, 0, -1};
+    struct window wb = {b, 5, 0, -1};
+    point_set_neutral(out);
+    for (int i = 253; i >= 0; i--) {
+        point_double(out);
+        add_public(out, window_digit(&wa, i), table, table_z);
+        add_public(out, window_digit(&wb, i), edwards_odd, NULL);
+    }
+}
+
+/* ---- byte strings ------------------------------------------------------------------------- */
+
+void edwards_negate(struct point *p)
+{
+    struct field zero;
+    field_set_small(&zero, 0);
+    field_sub(&p->x, &zero, &p->x);
+    field_sub(&p->t, &zero, &p->t);
+}
+
+void edwards_encode(uint8_t out[32], const struct point *p)
+{
+    struct field inverse, x, y;
+    field_invert(&inverse, &p->z);
+    field_mul(&x, &p->x, &inverse);
+    field_mul(&y, &p->y, &inverse);
+    field_encode(out, &y);
+    out[31] |= (uint8_t)(field_is_odd(&x) << 7);
+}
+
+bool edwards_decode(struct point *out, const uint8_t in[32])
+{
+    uint8_t canonical[32];
+    struct field u, v, t;
+    unsigned sign = in[31] >> 7;
+    field_decode(&out->y, in);
+    field_encode(canonical, &out->y);
+    canonical[31] |= (uint8_t)(sign << 7);
+    if (memcmp(canonical, in, 32) != 0) {
+        return false;
+    }
+    /* x^2 = u / v with u = y^2 - 1, v = d y^2 + 1; a root, if there is one, is u v^3 (u
+     * v^7)^((p-5)/8) or that times the root of -1 (§5.1.3). */
+    field_set_small(&out->z, 1);
+    field_square(&u, &out->y);
+    field_mul(&v, &u, &d);
+    field_sub(&u, &u, &out->z);
+    field_add(&v, &v, &out->z);
+    field_square(&t, &v);
+    field_mul(&t, &t, &v);      /* v^3 */
+    field_mul(&out->x, &t, &u); /* u v^3 */
+    field_square(&t, &t);
+    field_mul(&t, &t, &v); /* v^7 */
+    field_mul(&t, &t, &u);
+    field_pow_p58(&t, &t);
+    field_mul(&out->x, &out->x, &t);
+
+    field_square(&t, &out->x);
+    field_mul(&t, &t, &v);
+    field_sub(&v, &t, &u);
+    if (!field_is_zero(&v)) {
+        field_add(&v, &t, &u);
+        if (!field_is_zero(&v)) {
+            return false;
+        }
+        field_mul(&out->x, &out->x, &sqrt_minus_one);
+    }
+    if (field_is_zero(&out->x) && sign == 1) {
+        return false;
+    }
+    if (field_is_odd(&out->x) != sign) {
+        field_set_small(&t, 0);
+        field_sub(&out->x, &t, &out->x);
+    }
+    field_mul(&out->t, &out->x, &out->y);
+    return true;
+}
