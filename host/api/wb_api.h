@@ -233,11 +233,11 @@ bool wb_api_condition_is(const json_t *conditions, const char *type,
     X(DISCONNECTED, "Disconnected") /* its gateway saw it go */                                    \
     X(UNREACHABLE, "Unreachable")   /* its gateway is gone */
 #define WB_API_APPLICATION_PHASE_LIST(X)                                                           \
-    X(PENDING, "Pending")                   /* not accepted, or no device to run on */             \
+    X(PENDING, "Pending")                   /* no device to run on */                              \
     X(DEPLOYING, "Deploying")               /* no device runs this revision yet */                 \
     X(RUNNING, "Running")                   /* all targets run it */                               \
     X(PARTIALLY_RUNNING, "PartiallyRunning")                                                       \
-    X(FAILED, "Failed")                     /* every target failed */                              \
+    X(FAILED, "Failed")                     /* not accepted, or every target failed */             \
     X(STOPPED, "Stopped")                   /* every target ended it, as a command module does */  \
     X(ROLLING_BACK, "RollingBack")
 /* of one application on one device: docs/spec/protocol.cddl, app-phase, in its order */
