@@ -56,10 +56,11 @@ struct wb_hal_flash {
 
 const struct wb_hal_flash *wb_hal_flash(void);
 
-/* Clears bits: afterwards the region holds old AND data. Any offset and length inside the region.
- * Reads back and compares. While it runs, link input may be lost on real boards: the link's peer
- * holds back. Errors: WB_ERR_VALUE outside the region, WB_ERR_FLASH when a bit would have to change
- * from 0 to 1, the chip refused, did not answer, or reads back differently. */
+/* Clears bits. Any offset and length inside the region; bytes 0xFF in data leave the flash as it
+ * is, a byte may be programmed again to clear more bits. Reads back and compares. While it runs,
+ * link input may be lost on real boards: the link's peer holds back. Errors: WB_ERR_VALUE outside
+ * the region, WB_ERR_FLASH when a bit would have to change from 0 to 1, the chip refused, did not
+ * answer, or reads back differently. */
 enum wb_err wb_hal_flash_program(uint32_t offset, const void *data, size_t len) WB_MUST_USE;
 
 /* Sets the sector that begins at offset to 0xFF; errors as above. */

@@ -19,9 +19,10 @@
 #define WB_MAILBOX_REPLY_LEN   8
 
 enum wb_mailbox_op {
-    WB_MAILBOX_PROGRAM = 'P', /* addr: offset in the store region; payload is ANDed into it */
-    WB_MAILBOX_ERASE = 'E',   /* addr: offset of a sector; no payload */
-    WB_MAILBOX_RESET = 'Z',   /* payload: reason as text; answered by the reset only */
+    WB_MAILBOX_PROGRAM =
+        'P', /* addr: offset in the store region; payload's bytes other than 0xFF go there */
+    WB_MAILBOX_ERASE = 'E', /* addr: offset of a sector; no payload */
+    WB_MAILBOX_RESET = 'Z', /* payload: reason as text; answered by the reset only */
 };
 
 enum wb_mailbox_status {

@@ -13,11 +13,12 @@
 
 enum wb_launcher_exit {
     WB_LAUNCHER_OK = 0,
-    WB_LAUNCHER_USAGE = 2,    /* an option is missing or senseless */
-    WB_LAUNCHER_FIRMWARE = 3, /* firmware unreadable, of another board, or without a layout record */
-    WB_LAUNCHER_FLASH = 4,    /* flash file unreadable, too large, or in use by another launcher */
-    WB_LAUNCHER_QEMU = 5,     /* QEMU missing, or it fails again and again */
-    WB_LAUNCHER_LINK = 6,     /* serial device cannot be opened, or gateway address malformed */
+    WB_LAUNCHER_USAGE = 2, /* an option is missing or senseless */
+    WB_LAUNCHER_FIRMWARE =
+        3,                 /* firmware unreadable, of another board, or without a layout record */
+    WB_LAUNCHER_FLASH = 4, /* flash file unreadable, too large, or in use by another launcher */
+    WB_LAUNCHER_QEMU = 5,  /* QEMU missing, or it fails again and again */
+    WB_LAUNCHER_LINK = 6,  /* serial device cannot be opened, or gateway address malformed */
 };
 
 struct wb_launcher_board_options {
@@ -41,10 +42,10 @@ struct wb_launcher_bridge_options {
 /* Carries the link of one board until a signal ends it. Returns an enum wb_launcher_exit. */
 int wb_launcher_bridge_main(const struct wb_launcher_bridge_options *options);
 
-/* Reads the layout record of a firmware file; for whoever writes flash images (provisioning): the image is
- * store_size bytes long, its sectors sector_size. Errors: WB_ERR_IO unreadable, those of
+/* Reads the layout record of a firmware file; for whoever writes flash images (provisioning): the
+ * image is store_size bytes long, its sectors sector_size. Errors: WB_ERR_IO unreadable, those of
  * wb_board_layout_find(). */
-enum wb_err wb_launcher_layout_read(const char *firmware, struct wb_board_layout *layout)
-    WB_MUST_USE;
+enum wb_err wb_launcher_layout_read(const char *firmware,
+                                    struct wb_board_layout *layout) WB_MUST_USE;
 
 #endif

@@ -40,8 +40,10 @@ enum wb_err wb_hal_flash_program(uint32_t offset, const void *data, size_t len)
     while (len > 0) {
         uint16_t step = (uint16_t)(len < WB_MAILBOX_PAYLOAD_MAX ? len : WB_MAILBOX_PAYLOAD_MAX);
         WB_TRY(transact(WB_MAILBOX_PROGRAM, offset, at, step));
-        if (memcmp(flash->map + offset, at, step) != 0) {
-            return WB_ERR_FLASH;
+        for (uint16_t i = 0; i < step; i++) {
+            if (at[i] != 0xFF && flash->map[offset + i] != at[i]) {
+                return WB_ERR_FLASH;
+            }
         }
         offset += step;
         at += step;

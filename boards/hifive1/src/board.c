@@ -101,13 +101,14 @@ void wb_hal_init(void)
     /* Pins 16, 17: UART0. Pins 18, 23: UART1. */
     REG(GPIO_IOF_SEL) &= ~((3u << 16) | (1u << 18) | (1u << 23));
     REG(GPIO_IOF_EN) |= (3u << 16) | (1u << 18) | (1u << 23);
-    uart_init(UART0);
-    uart_init(UART1);
 
+    /* The UARTs last: QEMU's PLIC does not look again at what was pending before it was enabled. */
+    REG(PLIC_ENABLE) = (1u << UART0_IRQ) | (1u << UART1_IRQ);
     REG(PLIC + 4u * UART0_IRQ) = 1;
     REG(PLIC + 4u * UART1_IRQ) = 1;
     REG(PLIC + 0x200000u) = 0;
-    REG(PLIC_ENABLE) = (1u << UART0_IRQ) | (1u << UART1_IRQ);
+    uart_init(UART0);
+    uart_init(UART1);
     __asm__ volatile("csrs mie, %0" ::"r"(MIE_EXTERN));
     __asm__ volatile("csrs mstatus, %0" ::"r"(MSTATUS_MIE));
 }
