@@ -96,6 +96,13 @@ void wb_cbor_skip(struct wb_cbor_reader *r);
 /* The same, and borrows the item's encoding. */
 struct wb_cbor_bytes wb_cbor_read_raw(struct wb_cbor_reader *r);
 
+/* Where the next item starts; the end of the input when there is none. */
+const uint8_t *wb_cbor_at(const struct wb_cbor_reader *r);
+
+/* Length of the longest prefix that is valid UTF-8 and ends with a whole character; len when all
+ * is. For text that comes from elsewhere and is to be written. */
+size_t wb_cbor_utf8_prefix(const void *text, size_t len);
+
 /* Makes the reader fail with err at the current offset unless it failed before. For the caller's
  * own checks on what it read. what is static text. */
 void wb_cbor_fail(struct wb_cbor_reader *r, enum wb_err err, const char *what);

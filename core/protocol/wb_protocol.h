@@ -24,6 +24,7 @@
 #define WB_PROTOCOL_DIGEST_LEN    32u
 #define WB_PROTOCOL_SIGNATURE_MAX 160u
 #define WB_PROTOCOL_LIST_MAX      64u /* items of a list */
+#define WB_PROTOCOL_LOG_REST      96u /* bytes of a log message beside its text, at most */
 
 /* The number on the wire. Up to 31 from the device, above from the gateway. */
 enum wb_protocol_type {
@@ -233,7 +234,7 @@ const char *wb_protocol_type_str(enum wb_protocol_type type);
  * the message. Anything else closes the connection: WB_ERR_END, _TYPE, _FORMAT not CBOR as the CDDL
  * says, WB_ERR_VALUE a number or name out of range, WB_ERR_LIMIT too long, WB_ERR_NOT_FOUND a
  * required key is missing. fault may be NULL; where[0] is the offset in data, where[1] the message
- * type. */
+ * type. *message is undefined after an error. */
 enum wb_err wb_protocol_decode(const void *data, size_t len, struct wb_protocol_message *message,
                                struct wb_fault *fault) WB_MUST_USE;
 
@@ -285,6 +286,9 @@ enum wb_err wb_protocol_list_finish(const struct wb_protocol_list_writer *writer
 /* A text of a terminated string; NULL gives the empty text. */
 struct wb_cbor_text wb_protocol_text(const char *string);
 bool wb_protocol_text_equal(struct wb_cbor_text text, const char *string);
+/* Replaces each byte that is not UTF-8 by '?': texts that applications make must pass through it,
+ * for encode refuses others. */
+void wb_protocol_text_clean(char *text, size_t len);
 /* Whether a text is a Kubernetes object name: DNS-1123 label, 1 to 63 of a-z 0-9 -, alphanumeric
  * ends. */
 bool wb_protocol_is_name(struct wb_cbor_text text);

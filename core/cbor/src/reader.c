@@ -11,7 +11,6 @@ enum major { UINT, NINT, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE };
 static uint64_t read_head(struct wb_cbor_reader *r, uint8_t *major, uint8_t *info);
 static uint64_t read_typed(struct wb_cbor_reader *r, enum major wanted);
 static struct wb_cbor_bytes read_string(struct wb_cbor_reader *r, enum major major, size_t len_max);
-static bool is_utf8(const uint8_t *text, size_t len);
 
 void wb_cbor_reader_init(struct wb_cbor_reader *r, const void *data, size_t len,
                          struct wb_fault *fault)
@@ -59,6 +58,11 @@ enum wb_cbor_type wb_cbor_peek(const struct wb_cbor_reader *r)
 }
 _Static_assert(WB_CBOR_TAG == (enum wb_cbor_type)TAG, "peek relies on the order");
 
+const uint8_t *wb_cbor_at(const struct wb_cbor_reader *r)
+{
+    return r->at;
+}
+
 uint64_t wb_cbor_read_uint(struct wb_cbor_reader *r, uint64_t max)
 {
     const uint8_t *at = r->at;
@@ -104,7 +108,7 @@ struct wb_cbor_text wb_cbor_read_text(struct wb_cbor_reader *r, size_t len_max)
 {
     const uint8_t *at = r->at;
     struct wb_cbor_bytes bytes = read_string(r, TEXT, len_max);
-    if (!is_utf8(bytes.data, bytes.len)) {
+    if (wb_cbor_utf8_prefix(bytes.data, bytes.len) != bytes.len) {
         r->at = at;
         wb_cbor_fail(r, WB_ERR_FORMAT, "text is not UTF-8");
         return (struct wb_cbor_text){NULL, 0};
@@ -314,28 +318,27 @@ static struct wb_cbor_bytes read_string(struct wb_cbor_reader *r, enum major maj
 }
 
 /* RFC 3629 §4: shortest form, no surrogates, nothing above U+10FFFF. */
-static bool is_utf8(const uint8_t *text, size_t len)
+size_t wb_cbor_utf8_prefix(const void *text, size_t len)
 {
-    size_t i = 0;
-    while (i < len) {
-        uint8_t lead = text[i++];
-        if (lead < 0x80) {
-            continue;
-        }
-        size_t more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        if (lead < 0xc2 || lead > 0xf4 || len - i < more) {
-            return false;
+    const uint8_t *bytes = text;
+    size_t at = 0;
+    while (at < len) {
+        uint8_t lead = bytes[at];
+        size_t more = lead < 0x80 ? 0 : lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+        if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4 || len - at <= more) {
+            return at;
         }
         /* The second byte decides about overlong forms, surrogates and the upper end. */
         uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
         uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-        for (; more > 0; more--, i++) {
-            if (text[i] < low || text[i] > high) {
-                return false;
+        for (size_t i = 1; i <= more; i++) {
+            if (bytes[at + i] < low || bytes[at + i] > high) {
+                return at;
             }
             low = 0x80;
             high = 0xbf;
         }
+        at += 1 + more;
     }
-    return true;
+    return len;
 }

@@ -181,6 +181,15 @@ static void checks_utf8(void **state)
     }
 }
 
+static void measures_the_valid_prefix_of_a_text(void **state)
+{
+    (void)state;
+    assert_int_equal(wb_cbor_utf8_prefix("ab\xffzz", 5), 2);
+    assert_int_equal(wb_cbor_utf8_prefix("ab\xe2\x82\xac", 5), 5);
+    assert_int_equal(wb_cbor_utf8_prefix("ab\xe2\x82\xac", 4), 2); /* cut inside a character */
+    assert_int_equal(wb_cbor_utf8_prefix(NULL, 0), 0);
+}
+
 static void skips_to_the_depth_limit_and_no_deeper(void **state)
 {
     (void)state;
@@ -284,6 +293,7 @@ int main(void)
         cmocka_unit_test(limits_strings_and_counts),
         cmocka_unit_test(refuses_lengths_beyond_the_input),
         cmocka_unit_test(checks_utf8),
+        cmocka_unit_test(measures_the_valid_prefix_of_a_text),
         cmocka_unit_test(skips_to_the_depth_limit_and_no_deeper),
         cmocka_unit_test(skips_long_runs_of_tags_without_nesting),
         cmocka_unit_test(borrows_the_raw_item),
