@@ -109,13 +109,20 @@ enum wb_err wb_x25519(uint8_t shared_secret[32], const uint8_t private_key[32],
 
 /* ---- Ed25519 (RFC 8032 §5.1) -------------------------------------------------------------- */
 
-/* private_key is RFC 8032's 32-byte seed. */
+/* private_key is RFC 8032's 32-byte seed. public_key must belong to it when signing: signatures under two
+ * public keys give away the private key. */
 void wb_ed25519_public_key(uint8_t public_key[32], const uint8_t private_key[32]);
 void wb_ed25519_sign(uint8_t signature[64], const uint8_t private_key[32],
                      const uint8_t public_key[32], const void *message, size_t len);
 /* Strict: refuses s >= L, a non-canonical A or R encoding. Outcomes: WB_ERR_SIGNATURE. */
 enum wb_err wb_ed25519_verify(const uint8_t signature[64], const uint8_t public_key[32],
                               const void *message, size_t len) WB_MUST_USE;
+/* The same for a message that lies in pieces. */
+void wb_ed25519_sign_pieces(uint8_t signature[64], const uint8_t private_key[32],
+                            const uint8_t public_key[32], const struct wb_bytes *pieces,
+                            size_t piece_count);
+enum wb_err wb_ed25519_verify_pieces(const uint8_t signature[64], const uint8_t public_key[32],
+                                     const struct wb_bytes *pieces, size_t piece_count) WB_MUST_USE;
 
 /* ---- random bits -------------------------------------------------------------------------- */
 
@@ -129,6 +136,8 @@ struct wb_drbg {
 /* Outcomes: WB_ERR_ENTROPY when seed_len < 32. personalisation may be NULL with length 0. */
 enum wb_err wb_drbg_init(struct wb_drbg *drbg, const void *seed, size_t seed_len,
                          const void *personalisation, size_t personalisation_len) WB_MUST_USE;
+/* A seed shorter than 32 bytes is mixed in, but counts as no reseeding; before wb_drbg_init nothing
+ * happens. */
 void wb_drbg_reseed(struct wb_drbg *drbg, const void *seed, size_t seed_len);
 /* Outcomes: WB_ERR_ENTROPY when it was never seeded, or after 2^24 requests without reseeding. */
 enum wb_err wb_drbg_generate(struct wb_drbg *drbg, void *out, size_t len) WB_MUST_USE;

@@ -12,10 +12,11 @@ static enum wb_err run(enum wb_aead_id id, enum aead_direction direction, const 
                        size_t len, uint8_t tag[16], const uint8_t *expected)
 {
     if (id == WB_AEAD_CHACHA20_POLY1305) {
-        return chacha20_poly1305_run(direction, key, nonce, ad, ad_len, text, len, tag, expected);
+        return wb_chacha20_poly1305_run(direction, key, nonce, ad, ad_len, text, len, tag,
+                                        expected);
     }
-    return gcm_run(direction, key, wb_aead_key_len(id), nonce, ad, ad_len, text, len, tag,
-                   expected);
+    return wb_gcm_run(direction, key, wb_aead_key_len(id), nonce, ad, ad_len, text, len, tag,
+                      expected);
 }
 
 void wb_aead_encrypt(enum wb_aead_id id, const uint8_t *key, const uint8_t nonce[12],

@@ -11,7 +11,7 @@
  * and round key k is stored with its rows moved the same way. After 10 as after 14 rounds k is 2
  * mod 4, which one exchange of nibbles in rows 1 and 3 puts right.
  *
- * Read aes_encrypt2, then aes_init, then the helpers. */
+ * Read wb_aes_encrypt2, then wb_aes_init, then the helpers. */
 #include "aes.h"
 
 #include "bytes.h"
@@ -31,7 +31,7 @@ static void add_round_key(uint32_t q[8], const uint32_t key[8])
     }
 }
 
-void aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4])
+void wb_aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4])
 {
     uint32_t q[8];
     for (unsigned c = 0; c < 4; c++) {
@@ -60,7 +60,7 @@ void aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4])
     }
 }
 
-void aes_init(struct aes *aes, const uint8_t *key, size_t key_len)
+void wb_aes_init(struct aes *aes, const uint8_t *key, size_t key_len)
 {
     uint32_t w[8]; /* the last 8 words of the expanded key (FIPS 197 §5.2), as a ring */
     unsigned key_words = (unsigned)(key_len / 4);

@@ -15,8 +15,8 @@ struct aes {
 };
 
 /* key_len: 16 or 32. */
-void aes_init(struct aes *aes, const uint8_t *key, size_t key_len);
+void wb_aes_init(struct aes *aes, const uint8_t *key, size_t key_len);
 /* Encrypts two blocks of four words each, a word being four bytes in little-endian order. */
-void aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4]);
+void wb_aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4]);
 
 #endif

@@ -184,10 +184,10 @@ static void poly1305_final(struct poly1305 *poly, uint8_t tag[16])
 
 /* ---- the construction (§2.8) -------------------------------------------------------------- */
 
-enum wb_err chacha20_poly1305_run(enum aead_direction direction, const uint8_t key[32],
-                                  const uint8_t nonce[12], const void *ad, size_t ad_len,
-                                  uint8_t *text, size_t len, uint8_t tag[16],
-                                  const uint8_t *expected)
+enum wb_err wb_chacha20_poly1305_run(enum aead_direction direction, const uint8_t key[32],
+                                     const uint8_t nonce[12], const void *ad, size_t ad_len,
+                                     uint8_t *text, size_t len, uint8_t tag[16],
+                                     const uint8_t *expected)
 {
     uint32_t state[16];
     uint32_t block[16];

@@ -21,25 +21,25 @@ static const struct field sqrt_minus_one = FIELD(0x4a0ea0b0, 0xc4ee1b27, 0xad2fe
 static void finish(struct point *p, const struct field *e, const struct field *f,
                    const struct field *g, const struct field *h)
 {
-    field_mul(&p->x, e, f);
-    field_mul(&p->y, g, h);
-    field_mul(&p->z, f, g);
-    field_mul(&p->t, e, h);
+    wb_field_mul(&p->x, e, f);
+    wb_field_mul(&p->y, g, h);
+    wb_field_mul(&p->z, f, g);
+    wb_field_mul(&p->t, e, h);
 }
 
 static void point_double(struct point *p)
 {
     struct field a, b, e;
-    field_square(&a, &p->x);
-    field_square(&b, &p->y);
-    field_add(&e, &p->x, &p->y);
-    field_square(&e, &e);
-    field_square(&p->t, &p->z);
-    field_add(&p->t, &p->t, &p->t);
-    field_add(&p->x, &a, &b); /* -h */
-    field_sub(&e, &p->x, &e); /* -e */
-    field_sub(&a, &a, &b);    /* -g */
-    field_add(&b, &p->t, &a); /* -f */
+    wb_field_square(&a, &p->x);
+    wb_field_square(&b, &p->y);
+    wb_field_add(&e, &p->x, &p->y);
+    wb_field_square(&e, &e);
+    wb_field_square(&p->t, &p->z);
+    wb_field_add(&p->t, &p->t, &p->t);
+    wb_field_add(&p->x, &a, &b); /* -h */
+    wb_field_sub(&e, &p->x, &e); /* -e */
+    wb_field_sub(&a, &a, &b);    /* -g */
+    wb_field_add(&b, &p->t, &a); /* -f */
     struct field h = p->x;
     finish(p, &e, &b, &a, &h); /* all four products keep their signs */
 }
@@ -49,20 +49,20 @@ static void point_add(struct point *p, const struct point_affine *q, const struc
                       bool negative)
 {
     struct field a, b, c;
-    field_sub(&a, &p->y, &p->x);
-    field_add(&b, &p->y, &p->x);
-    field_mul(&a, &a, negative ? &q->sum : &q->difference);
-    field_mul(&b, &b, negative ? &q->difference : &q->sum);
-    field_mul(&c, &p->t, &q->product);
+    wb_field_sub(&a, &p->y, &p->x);
+    wb_field_add(&b, &p->y, &p->x);
+    wb_field_mul(&a, &a, negative ? &q->sum : &q->difference);
+    wb_field_mul(&b, &b, negative ? &q->difference : &q->sum);
+    wb_field_mul(&c, &p->t, &q->product);
     if (q_z == NULL) {
-        field_add(&p->z, &p->z, &p->z);
+        wb_field_add(&p->z, &p->z, &p->z);
     } else {
-        field_mul(&p->z, &p->z, q_z);
+        wb_field_mul(&p->z, &p->z, q_z);
     }
-    field_sub(&p->x, &b, &a); /* e */
-    field_add(&p->y, &b, &a); /* h */
-    field_sub(&a, &p->z, &c); /* f */
-    field_add(&b, &p->z, &c); /* g */
+    wb_field_sub(&p->x, &b, &a); /* e */
+    wb_field_add(&p->y, &b, &a); /* h */
+    wb_field_sub(&a, &p->z, &c); /* f */
+    wb_field_add(&b, &p->z, &c); /* g */
     struct field e = p->x;
     c = p->y;
     if (negative) { /* c had the other sign, so f and g are exchanged */
@@ -96,27 +96,27 @@ static void add_secret(struct point *p, const struct point_affine table[8], unsi
     memset(&entry, 0, sizeof entry);
     for (uint32_t i = 0; i < 8; i++) {
         field_word mask = (field_word)0 - (field_word)(((i ^ index) - 1) >> 31);
-        field_select(&entry.sum, &table[i].sum, mask);
-        field_select(&entry.difference, &table[i].difference, mask);
-        field_select(&entry.product, &table[i].product, mask);
+        wb_field_select(&entry.sum, &table[i].sum, mask);
+        wb_field_select(&entry.difference, &table[i].difference, mask);
+        wb_field_select(&entry.product, &table[i].product, mask);
     }
     field_word mask = (field_word)0 - (field_word)(negative & 1);
     struct field zero, minus;
-    field_set_small(&zero, 0);
-    field_sub(&minus, &zero, &entry.product);
-    field_select(&entry.product, &minus, mask);
-    field_swap(&entry.sum, &entry.difference, mask);
+    wb_field_set_small(&zero, 0);
+    wb_field_sub(&minus, &zero, &entry.product);
+    wb_field_select(&entry.product, &minus, mask);
+    wb_field_swap(&entry.sum, &entry.difference, mask);
     point_add(p, &entry, NULL, false);
     wb_wipe(&entry, sizeof entry);
     wb_wipe(&minus, sizeof minus);
 }
 
 /* Two combs of four teeth, 64 bits apart, the second comb 32 bits above the first: 31 doublings and
- * 64 additions. Digits are 1 and -1 (scalar_recode), so every column adds. */
-void edwards_mul_base(struct point *out, const struct scalar *k)
+ * 64 additions. Digits are 1 and -1 (wb_scalar_recode), so every column adds. */
+void wb_edwards_mul_base(struct point *out, const struct scalar *k)
 {
     struct scalar digits;
-    scalar_recode(&digits, k);
+    wb_scalar_recode(&digits, k);
     point_set_neutral(out);
     for (unsigned column = 32; column-- > 0;) {
         if (column < 31) {
@@ -127,7 +127,7 @@ void edwards_mul_base(struct point *out, const struct scalar *k)
             for (unsigned t = 0; t < 4; t++) {
                 teeth |= scalar_bit(&digits, 64 * t + 32 * j + column) << t;
             }
-            add_secret(out, edwards_comb[j], teeth);
+            add_secret(out, wb_edwards_comb[j], teeth);
         }
     }
     wb_wipe(&digits, sizeof digits);
@@ -185,8 +185,8 @@ static void add_public(struct point *p, int digit, const struct point_affine *ta
     }
 }
 
-void edwards_mul_add_public(struct point *out, const struct scalar *a, const struct point *p,
-                            const struct scalar *b)
+void wb_edwards_mul_add_public(struct point *out, const struct scalar *a, const struct point *p,
+                               const struct scalar *b)
 {
     struct point_affine table[MULTIPLES];
     struct field table_z[MULTIPLES];
@@ -194,10 +194,10 @@ void edwards_mul_add_public(struct point *out, const struct scalar *a, const str
     point_double(&twice);
     *out = *p;
     for (unsigned i = 0; i < MULTIPLES; i++) {
-        field_add(&table[i].sum, &out->y, &out->x);
-        field_sub(&table[i].difference, &out->y, &out->x);
-        field_mul(&table[i].product, &out->t, &d_twice);
-        field_add(&table_z[i], &out->z, &out->z);
+        wb_field_add(&table[i].sum, &out->y, &out->x);
+        wb_field_sub(&table[i].difference, &out->y, &out->x);
+        wb_field_mul(&table[i].product, &out->t, &d_twice);
+        wb_field_add(&table_z[i], &out->z, &out->z);
         if (i + 1 < MULTIPLES) {
             *out = twice;
             point_add(out, &table[i], &table_z[i], false);
@@ -209,74 +209,74 @@ void edwards_mul_add_public(struct point *out, const struct scalar *a, const str
     for (int i = 253; i >= 0; i--) {
         point_double(out);
         add_public(out, window_digit(&wa, i), table, table_z);
-        add_public(out, window_digit(&wb, i), edwards_odd, NULL);
+        add_public(out, window_digit(&wb, i), wb_edwards_odd, NULL);
     }
 }
 
 /* ---- byte strings ------------------------------------------------------------------------- */
 
-void edwards_negate(struct point *p)
+void wb_edwards_negate(struct point *p)
 {
     struct field zero;
-    field_set_small(&zero, 0);
-    field_sub(&p->x, &zero, &p->x);
-    field_sub(&p->t, &zero, &p->t);
+    wb_field_set_small(&zero, 0);
+    wb_field_sub(&p->x, &zero, &p->x);
+    wb_field_sub(&p->t, &zero, &p->t);
 }
 
-void edwards_encode(uint8_t out[32], const struct point *p)
+void wb_edwards_encode(uint8_t out[32], const struct point *p)
 {
     struct field inverse, x, y;
-    field_invert(&inverse, &p->z);
-    field_mul(&x, &p->x, &inverse);
-    field_mul(&y, &p->y, &inverse);
-    field_encode(out, &y);
-    out[31] |= (uint8_t)(field_is_odd(&x) << 7);
+    wb_field_invert(&inverse, &p->z);
+    wb_field_mul(&x, &p->x, &inverse);
+    wb_field_mul(&y, &p->y, &inverse);
+    wb_field_encode(out, &y);
+    out[31] |= (uint8_t)(wb_field_is_odd(&x) << 7);
 }
 
-bool edwards_decode(struct point *out, const uint8_t in[32])
+bool wb_edwards_decode(struct point *out, const uint8_t in[32])
 {
     uint8_t canonical[32];
     struct field u, v, t;
     unsigned sign = in[31] >> 7;
-    field_decode(&out->y, in);
-    field_encode(canonical, &out->y);
+    wb_field_decode(&out->y, in);
+    wb_field_encode(canonical, &out->y);
     canonical[31] |= (uint8_t)(sign << 7);
     if (memcmp(canonical, in, 32) != 0) {
         return false;
     }
     /* x^2 = u / v with u = y^2 - 1, v = d y^2 + 1; a root, if there is one, is u v^3 (u
      * v^7)^((p-5)/8) or that times the root of -1 (§5.1.3). */
-    field_set_small(&out->z, 1);
-    field_square(&u, &out->y);
-    field_mul(&v, &u, &d);
-    field_sub(&u, &u, &out->z);
-    field_add(&v, &v, &out->z);
-    field_square(&t, &v);
-    field_mul(&t, &t, &v);      /* v^3 */
-    field_mul(&out->x, &t, &u); /* u v^3 */
-    field_square(&t, &t);
-    field_mul(&t, &t, &v); /* v^7 */
-    field_mul(&t, &t, &u);
-    field_pow_p58(&t, &t);
-    field_mul(&out->x, &out->x, &t);
+    wb_field_set_small(&out->z, 1);
+    wb_field_square(&u, &out->y);
+    wb_field_mul(&v, &u, &d);
+    wb_field_sub(&u, &u, &out->z);
+    wb_field_add(&v, &v, &out->z);
+    wb_field_square(&t, &v);
+    wb_field_mul(&t, &t, &v);      /* v^3 */
+    wb_field_mul(&out->x, &t, &u); /* u v^3 */
+    wb_field_square(&t, &t);
+    wb_field_mul(&t, &t, &v); /* v^7 */
+    wb_field_mul(&t, &t, &u);
+    wb_field_pow_p58(&t, &t);
+    wb_field_mul(&out->x, &out->x, &t);
 
-    field_square(&t, &out->x);
-    field_mul(&t, &t, &v);
-    field_sub(&v, &t, &u);
-    if (!field_is_zero(&v)) {
-        field_add(&v, &t, &u);
-        if (!field_is_zero(&v)) {
+    wb_field_square(&t, &out->x);
+    wb_field_mul(&t, &t, &v);
+    wb_field_sub(&v, &t, &u);
+    if (!wb_field_is_zero(&v)) {
+        wb_field_add(&v, &t, &u);
+        if (!wb_field_is_zero(&v)) {
             return false;
         }
-        field_mul(&out->x, &out->x, &sqrt_minus_one);
+        wb_field_mul(&out->x, &out->x, &sqrt_minus_one);
     }
-    if (field_is_zero(&out->x) && sign == 1) {
+    if (wb_field_is_zero(&out->x) && sign == 1) {
         return false;
     }
-    if (field_is_odd(&out->x) != sign) {
-        field_set_small(&t, 0);
-        field_sub(&out->x, &t, &out->x);
+    if (wb_field_is_odd(&out->x) != sign) {
+        wb_field_set_small(&t, 0);
+        wb_field_sub(&out->x, &t, &out->x);
     }
-    field_mul(&out->t, &out->x, &out->y);
+    wb_field_mul(&out->t, &out->x, &out->y);
     return true;
 }

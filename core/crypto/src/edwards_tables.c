@@ -2,7 +2,7 @@
 /* Multiples of the base point; edwards_tables_test.c computes them anew. */
 #include "edwards.h"
 
-const struct point_affine edwards_comb[2][8] = {
+const struct point_affine wb_edwards_comb[2][8] = {
     {
         {FIELD(0x2473383e, 0x4bb0a2c8, 0xd39a4854, 0x8b93d91c, 0xaa458b51, 0x6483c2ee, 0x48086827,
                0x4bce9446),
@@ -105,7 +105,7 @@ const struct point_affine edwards_comb[2][8] = {
     },
 };
 
-const struct point_affine edwards_odd[8] = {
+const struct point_affine wb_edwards_odd[8] = {
     {FIELD(0xf58c3b85, 0x2fbc93c6, 0xfb8c0e19, 0xcf932dc6, 0x643d42c2, 0x270b4898, 0x33d4ba65,
            0x07cf9d3a),
      FIELD(0xd740913e, 0x9d103905, 0xd140beb3, 0xfd399f05, 0x688f8a09, 0xa5c18434, 0x98f81267,

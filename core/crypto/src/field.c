@@ -6,17 +6,17 @@
 
 #define WORD_BITS (8 * sizeof(field_word))
 
-void field_set_small(struct field *out, uint32_t value)
+void wb_field_set_small(struct field *out, uint32_t value)
 {
     memset(out, 0, sizeof *out);
     out->v[0] = value;
 }
 
-void field_square_times(struct field *out, const struct field *a, unsigned count)
+void wb_field_square_times(struct field *out, const struct field *a, unsigned count)
 {
-    field_square(out, a);
+    wb_field_square(out, a);
     while (--count > 0) {
-        field_square(out, out);
+        wb_field_square(out, out);
     }
 }
 
@@ -24,52 +24,52 @@ void field_square_times(struct field *out, const struct field *a, unsigned count
 static void pow_250_ones(struct field *out, struct field *a11, const struct field *a)
 {
     struct field x, y, z;
-    field_square(&x, a);           /* 2 */
-    field_square_times(&y, &x, 2); /* 8 */
-    field_mul(&y, &y, a);          /* 9 */
-    field_mul(a11, &x, &y);        /* 11 */
-    field_square(&x, a11);         /* 22 */
-    field_mul(&x, &x, &y);         /* x_5 = 31 */
-    field_square_times(&y, &x, 5);
-    field_mul(&x, &y, &x); /* x_10 */
-    field_square_times(&y, &x, 10);
-    field_mul(&y, &y, &x); /* x_20 */
-    field_square_times(&z, &y, 20);
-    field_mul(&y, &z, &y); /* x_40 */
-    field_square_times(&y, &y, 10);
-    field_mul(&x, &y, &x); /* x_50 */
-    field_square_times(&y, &x, 50);
-    field_mul(&y, &y, &x); /* x_100 */
-    field_square_times(&z, &y, 100);
-    field_mul(&y, &z, &y); /* x_200 */
-    field_square_times(&y, &y, 50);
-    field_mul(out, &y, &x); /* x_250 */
+    wb_field_square(&x, a);           /* 2 */
+    wb_field_square_times(&y, &x, 2); /* 8 */
+    wb_field_mul(&y, &y, a);          /* 9 */
+    wb_field_mul(a11, &x, &y);        /* 11 */
+    wb_field_square(&x, a11);         /* 22 */
+    wb_field_mul(&x, &x, &y);         /* x_5 = 31 */
+    wb_field_square_times(&y, &x, 5);
+    wb_field_mul(&x, &y, &x); /* x_10 */
+    wb_field_square_times(&y, &x, 10);
+    wb_field_mul(&y, &y, &x); /* x_20 */
+    wb_field_square_times(&z, &y, 20);
+    wb_field_mul(&y, &z, &y); /* x_40 */
+    wb_field_square_times(&y, &y, 10);
+    wb_field_mul(&x, &y, &x); /* x_50 */
+    wb_field_square_times(&y, &x, 50);
+    wb_field_mul(&y, &y, &x); /* x_100 */
+    wb_field_square_times(&z, &y, 100);
+    wb_field_mul(&y, &z, &y); /* x_200 */
+    wb_field_square_times(&y, &y, 50);
+    wb_field_mul(out, &y, &x); /* x_250 */
 }
 
-void field_invert(struct field *out, const struct field *a)
+void wb_field_invert(struct field *out, const struct field *a)
 {
     struct field t, a11; /* p - 2 = 2^5 (2^250 - 1) + 11 */
     pow_250_ones(&t, &a11, a);
-    field_square_times(&t, &t, 5);
-    field_mul(out, &t, &a11);
+    wb_field_square_times(&t, &t, 5);
+    wb_field_mul(out, &t, &a11);
 }
 
-void field_pow_p58(struct field *out, const struct field *a)
+void wb_field_pow_p58(struct field *out, const struct field *a)
 {
     struct field t, a11; /* (p - 5) / 8 = 2^252 - 3 = 2^2 (2^250 - 1) + 1 */
     pow_250_ones(&t, &a11, a);
-    field_square_times(&t, &t, 2);
-    field_mul(out, &t, a);
+    wb_field_square_times(&t, &t, 2);
+    wb_field_mul(out, &t, a);
 }
 
-void field_select(struct field *out, const struct field *a, field_word mask)
+void wb_field_select(struct field *out, const struct field *a, field_word mask)
 {
     for (unsigned i = 0; i < FIELD_WORDS; i++) {
         out->v[i] ^= (out->v[i] ^ a->v[i]) & mask;
     }
 }
 
-void field_swap(struct field *a, struct field *b, field_word mask)
+void wb_field_swap(struct field *a, struct field *b, field_word mask)
 {
     for (unsigned i = 0; i < FIELD_WORDS; i++) {
         field_word difference = (a->v[i] ^ b->v[i]) & mask;
@@ -78,7 +78,7 @@ void field_swap(struct field *a, struct field *b, field_word mask)
     }
 }
 
-void field_decode(struct field *out, const uint8_t in[32])
+void wb_field_decode(struct field *out, const uint8_t in[32])
 {
     for (unsigned i = 0; i < FIELD_WORDS; i++) {
         field_word word = 0;
@@ -102,7 +102,7 @@ static field_word add_small(struct field *a, field_word value)
     return top;
 }
 
-void field_encode(uint8_t out[32], const struct field *a)
+void wb_field_encode(uint8_t out[32], const struct field *a)
 {
     struct field t = *a;
     field_word top = add_small(&t, 0);
@@ -121,20 +121,20 @@ void field_encode(uint8_t out[32], const struct field *a)
     }
 }
 
-bool field_is_zero(const struct field *a)
+bool wb_field_is_zero(const struct field *a)
 {
     uint8_t bytes[32];
     uint8_t any = 0;
-    field_encode(bytes, a);
+    wb_field_encode(bytes, a);
     for (unsigned i = 0; i < 32; i++) {
         any |= bytes[i];
     }
     return any == 0;
 }
 
-unsigned field_is_odd(const struct field *a)
+unsigned wb_field_is_odd(const struct field *a)
 {
     uint8_t bytes[32];
-    field_encode(bytes, a);
+    wb_field_encode(bytes, a);
     return bytes[0] & 1;
 }

@@ -2,9 +2,10 @@
 /* field.h: arithmetic modulo p = 2^255 - 19 for X25519 and Ed25519, in constant time.
  *
  * An element is any number below 2^256, in words of the machine, least significant first; every
- * function takes any such number, and results are congruent, not reduced: field_encode alone
- * reduces. Results may lie where operands lie. The word, field_add, _sub, _mul, _square, _mul_small
- * come from field32.c or field64.c, whichever the build takes; the rest is in field.c. */
+ * function takes any such number, and results are congruent, not reduced: wb_field_encode alone
+ * reduces. Results may lie where operands lie. The word, wb_field_add, _sub, _mul, _square,
+ * _mul_small come from field32.c or field64.c, whichever the build takes; the rest is in field.c.
+ */
 #ifndef WB_CRYPTO_FIELD_H
 #define WB_CRYPTO_FIELD_H
 
@@ -32,29 +33,29 @@ struct field {
         }                                                                                          \
     }
 
-void field_add(struct field *out, const struct field *a, const struct field *b);
-void field_sub(struct field *out, const struct field *a, const struct field *b);
-void field_mul(struct field *out, const struct field *a, const struct field *b);
-void field_square(struct field *out, const struct field *a);
-void field_mul_small(struct field *out, const struct field *a, uint32_t b);
+void wb_field_add(struct field *out, const struct field *a, const struct field *b);
+void wb_field_sub(struct field *out, const struct field *a, const struct field *b);
+void wb_field_mul(struct field *out, const struct field *a, const struct field *b);
+void wb_field_square(struct field *out, const struct field *a);
+void wb_field_mul_small(struct field *out, const struct field *a, uint32_t b);
 
-void field_set_small(struct field *out, uint32_t value);
+void wb_field_set_small(struct field *out, uint32_t value);
 /* Squares count times, count >= 1. */
-void field_square_times(struct field *out, const struct field *a, unsigned count);
+void wb_field_square_times(struct field *out, const struct field *a, unsigned count);
 /* a^(p - 2) = 1 / a, and 0 for 0. */
-void field_invert(struct field *out, const struct field *a);
+void wb_field_invert(struct field *out, const struct field *a);
 /* a^((p - 5) / 8), the heart of a square root. */
-void field_pow_p58(struct field *out, const struct field *a);
+void wb_field_pow_p58(struct field *out, const struct field *a);
 /* out = mask == 0 ? out : a; mask is 0 or all ones. */
-void field_select(struct field *out, const struct field *a, field_word mask);
+void wb_field_select(struct field *out, const struct field *a, field_word mask);
 /* Exchanges a and b when mask is all ones, not when it is 0. */
-void field_swap(struct field *a, struct field *b, field_word mask);
+void wb_field_swap(struct field *a, struct field *b, field_word mask);
 /* Little-endian; bit 255 of the input is ignored. */
-void field_decode(struct field *out, const uint8_t in[32]);
+void wb_field_decode(struct field *out, const uint8_t in[32]);
 /* The one representative below p. */
-void field_encode(uint8_t out[32], const struct field *a);
-bool field_is_zero(const struct field *a);
+void wb_field_encode(uint8_t out[32], const struct field *a);
+bool wb_field_is_zero(const struct field *a);
 /* The lowest bit of the representative below p. */
-unsigned field_is_odd(const struct field *a);
+unsigned wb_field_is_odd(const struct field *a);
 
 #endif

@@ -17,8 +17,9 @@ static inline uint32_t mul_add(uint32_t *carry, uint32_t a, uint32_t b, uint32_t
     return (uint32_t)t;
 }
 
-/* a + b < 2^257, so top <= 3; the result is at most 2^255 + 2^224. */
-void field_add(struct field *out, const struct field *a, const struct field *b)
+/* a + b < 2^257, so 3 * 19 is folded in at most, the carry into the top word is 2 at most, and the
+ * result is below 2^255 + 2^226. */
+void wb_field_add(struct field *out, const struct field *a, const struct field *b)
 {
     uint64_t high = (uint64_t)a->v[7] + b->v[7];
     uint64_t t = (uint32_t)(high >> 31) * UINT32_C(19);
@@ -30,18 +31,19 @@ void field_add(struct field *out, const struct field *a, const struct field *b)
     out->v[7] = ((uint32_t)high & LOW31) + (uint32_t)t;
 }
 
-/* The carry into the top word is -1, 0 or 1; the top word is kept at 1 or above until then, so that
- * a borrow never leaves the number. The result is below 2^255 + 2^225. */
-void field_sub(struct field *out, const struct field *a, const struct field *b)
+/* The carry into the top word lies between -2 and 1: the words below can be just under -2^224
+ * before up to 3 * 19 is taken away. The top word is kept at 2 or above until then, so that no
+ * borrow leaves the number. The result is below 2^255 + 2^226. */
+void wb_field_sub(struct field *out, const struct field *a, const struct field *b)
 {
-    int64_t high = (int64_t)a->v[7] - b->v[7] - 1;
+    int64_t high = (int64_t)a->v[7] - b->v[7] - 2;
     int64_t t = (high >> 31) * 19;
     for (unsigned i = 0; i < 7; i++) {
         t += (int64_t)a->v[i] - b->v[i];
         out->v[i] = (uint32_t)t;
         t >>= 32;
     }
-    out->v[7] = ((uint32_t)high & LOW31) + 1 + (uint32_t)t;
+    out->v[7] = ((uint32_t)high & LOW31) + 2 + (uint32_t)t;
 }
 
 /* out = low + 2^256 * carry, carry < 2^26. The result is below 2^255 + 2^32. */
@@ -57,7 +59,7 @@ static void fold(struct field *out, uint32_t low[8], uint32_t carry)
     }
 }
 
-void field_mul(struct field *out, const struct field *a, const struct field *b)
+void wb_field_mul(struct field *out, const struct field *a, const struct field *b)
 {
     const uint32_t b0 = b->v[0], b1 = b->v[1], b2 = b->v[2], b3 = b->v[3];
     const uint32_t b4 = b->v[4], b5 = b->v[5], b6 = b->v[6], b7 = b->v[7];
@@ -88,12 +90,12 @@ void field_mul(struct field *out, const struct field *a, const struct field *b)
     fold(out, low, carry);
 }
 
-void field_square(struct field *out, const struct field *a)
+void wb_field_square(struct field *out, const struct field *a)
 {
-    field_mul(out, a, a);
+    wb_field_mul(out, a, a);
 }
 
-void field_mul_small(struct field *out, const struct field *a, uint32_t b)
+void wb_field_mul_small(struct field *out, const struct field *a, uint32_t b)
 {
     uint32_t low[8];
     uint32_t carry = 0;

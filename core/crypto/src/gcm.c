@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* AES-GCM with 12-byte nonces and 16-byte tags (SP 800-38D). Read gcm_run, then GHASH below it. */
+/* AES-GCM with 12-byte nonces and 16-byte tags (SP 800-38D). Read wb_gcm_run, then GHASH below it.
+ */
 #include "aead.h"
 
 #include "aes.h"
@@ -39,7 +40,7 @@ static void ctr_xor(const struct aes *aes, const uint32_t nonce[3], uint8_t *tex
         memcpy(stream + 4, nonce, 12);
         stream[3] = byte_swap(counter);
         stream[7] = byte_swap(counter + 1);
-        aes_encrypt2(aes, stream, stream + 4);
+        wb_aes_encrypt2(aes, stream, stream + 4);
         size_t take = len < 32 ? len : 32;
         xor_stream(text, stream, take);
         text += take;
@@ -48,18 +49,19 @@ static void ctr_xor(const struct aes *aes, const uint32_t nonce[3], uint8_t *tex
     wb_wipe(stream, sizeof stream);
 }
 
-enum wb_err gcm_run(enum aead_direction direction, const uint8_t *key, size_t key_len,
-                    const uint8_t nonce[12], const void *ad, size_t ad_len, uint8_t *text,
-                    size_t len, uint8_t tag[16], const uint8_t *expected)
+enum wb_err wb_gcm_run(enum aead_direction direction, const uint8_t *key, size_t key_len,
+                       const uint8_t nonce[12], const void *ad, size_t ad_len, uint8_t *text,
+                       size_t len, uint8_t tag[16], const uint8_t *expected)
 {
     struct aes aes;
     struct ghash ghash;
     enum wb_err err = WB_OK;
-    aes_init(&aes, key, key_len);
+    wb_aes_init(&aes, key, key_len);
     uint32_t h[4] = {0};
     uint32_t mask[4] = {load_le32(nonce), load_le32(nonce + 4), load_le32(nonce + 8), byte_swap(1)};
     const uint32_t nonce_words[3] = {mask[0], mask[1], mask[2]};
-    aes_encrypt2(&aes, h, mask); /* the hash key, and what masks the tag: the block of counter 1 */
+    wb_aes_encrypt2(&aes, h,
+                    mask); /* the hash key, and what masks the tag: the block of counter 1 */
     ghash_init(&ghash, h);
 
     if (direction == AEAD_ENCRYPT) {

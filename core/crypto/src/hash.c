@@ -20,8 +20,8 @@ void wb_hash_init(struct wb_hash *hash, enum wb_hash_id id)
     hash->id = id;
     switch (id) {
     case WB_HASH_SHA256: wb_sha256_init(&hash->u.sha256); break;
-    case WB_HASH_SHA384: sha384_init(&hash->u.sha512); break;
-    case WB_HASH_SHA512: sha512_init(&hash->u.sha512); break;
+    case WB_HASH_SHA384: wb_sha384_init(&hash->u.sha512); break;
+    case WB_HASH_SHA512: wb_sha512_init(&hash->u.sha512); break;
     }
 }
 
@@ -30,7 +30,7 @@ void wb_hash_update(struct wb_hash *hash, const void *data, size_t len)
     if (hash->id == WB_HASH_SHA256) {
         wb_sha256_update(&hash->u.sha256, data, len);
     } else {
-        sha512_update(&hash->u.sha512, data, len);
+        wb_sha512_update(&hash->u.sha512, data, len);
     }
 }
 
@@ -39,7 +39,7 @@ void wb_hash_final(struct wb_hash *hash, uint8_t *digest)
     if (hash->id == WB_HASH_SHA256) {
         wb_sha256_final(&hash->u.sha256, digest);
     } else {
-        sha512_final(&hash->u.sha512, digest, wb_hash_len(hash->id));
+        wb_sha512_final(&hash->u.sha512, digest, wb_hash_len(hash->id));
     }
 }
 

@@ -72,21 +72,21 @@ static void add(struct scalar *out, const struct scalar *a, const struct scalar 
     wb_wipe(sum, sizeof sum);
 }
 
-void scalar_decode(struct scalar *out, const uint8_t in[32])
+void wb_scalar_decode(struct scalar *out, const uint8_t in[32])
 {
     for (unsigned i = 0; i < 8; i++) {
         out->v[i] = load_le32(in + 4 * i);
     }
 }
 
-void scalar_encode(uint8_t out[32], const struct scalar *a)
+void wb_scalar_encode(uint8_t out[32], const struct scalar *a)
 {
     for (unsigned i = 0; i < 8; i++) {
         store_le32(out + 4 * i, a->v[i]);
     }
 }
 
-bool scalar_is_reduced(const struct scalar *a)
+bool wb_scalar_is_reduced(const struct scalar *a)
 {
     int64_t carry = 0;
     for (unsigned i = 0; i < 8; i++) {
@@ -95,26 +95,26 @@ bool scalar_is_reduced(const struct scalar *a)
     return carry < 0;
 }
 
-void scalar_reduce(struct scalar *out, const struct scalar *a)
+void wb_scalar_reduce(struct scalar *out, const struct scalar *a)
 {
     montgomery(out, a, &r_squared);
     montgomery(out, out, &one);
 }
 
-void scalar_reduce_wide(struct scalar *out, const uint8_t in[64])
+void wb_scalar_reduce_wide(struct scalar *out, const uint8_t in[64])
 {
     struct scalar low, high;
-    scalar_decode(&low, in);
-    scalar_decode(&high, in + 32);
-    scalar_reduce(&low, &low);
+    wb_scalar_decode(&low, in);
+    wb_scalar_decode(&high, in + 32);
+    wb_scalar_reduce(&low, &low);
     montgomery(&high, &high, &r_squared); /* high * R */
     add(out, &low, &high);
     wb_wipe(&low, sizeof low);
     wb_wipe(&high, sizeof high);
 }
 
-void scalar_mul_add(struct scalar *out, const struct scalar *a, const struct scalar *b,
-                    const struct scalar *c)
+void wb_scalar_mul_add(struct scalar *out, const struct scalar *a, const struct scalar *b,
+                       const struct scalar *c)
 {
     struct scalar t;
     montgomery(&t, a, &r_squared);
@@ -123,7 +123,7 @@ void scalar_mul_add(struct scalar *out, const struct scalar *a, const struct sca
     wb_wipe(&t, sizeof t);
 }
 
-void scalar_recode(struct scalar *out, const struct scalar *a)
+void wb_scalar_recode(struct scalar *out, const struct scalar *a)
 {
     /* The sum is 2 k - (2^256 - 1), so k = (a + 2^256 - 1) / 2. */
     static const struct scalar ones = {{0x8d98951c, 0xd6ec3174, 0x737dcf70, 0xc6ef5bf4, 0xfffffffe,

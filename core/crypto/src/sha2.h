@@ -8,12 +8,12 @@
 /* FIPS 180-4 §4.2.3: the first 64 bits of the fractional parts of the cube roots of the first 80
  * primes. The upper halves of the first 64 are SHA-256's constants (§4.2.2), so one table serves
  * both. */
-extern const uint64_t sha2_constants[80];
+extern const uint64_t wb_sha2_constants[80];
 
-void sha512_init(struct wb_sha512 *hash);
-void sha384_init(struct wb_sha512 *hash);
-void sha512_update(struct wb_sha512 *hash, const void *data, size_t len);
+void wb_sha512_init(struct wb_sha512 *hash);
+void wb_sha384_init(struct wb_sha512 *hash);
+void wb_sha512_update(struct wb_sha512 *hash, const void *data, size_t len);
 /* Writes the first digest_len bytes (64 or 48) and wipes the context. */
-void sha512_final(struct wb_sha512 *hash, uint8_t *digest, size_t digest_len);
+void wb_sha512_final(struct wb_sha512 *hash, uint8_t *digest, size_t digest_len);
 
 #endif

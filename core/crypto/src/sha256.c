@@ -84,7 +84,7 @@ static void compress(uint32_t state[8], const uint8_t block[64])
         }
         w[t & 15] = wt;
         uint32_t t1 = h + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + (g ^ (e & (f ^ g))) +
-                      (uint32_t)(sha2_constants[t] >> 32) + wt;
+                      (uint32_t)(wb_sha2_constants[t] >> 32) + wt;
         uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) | (c & (a | b)));
         h = g;
         g = f;

@@ -7,7 +7,7 @@
 
 static void compress(uint64_t state[8], const uint8_t block[128]);
 
-void sha512_init(struct wb_sha512 *hash)
+void wb_sha512_init(struct wb_sha512 *hash)
 {
     static const uint64_t start[8] = {
         0x6a09e667f3bcc908, 0xbb67ae8584caa73b, 0x3c6ef372fe94f82b, 0xa54ff53a5f1d36f1,
@@ -17,7 +17,7 @@ void sha512_init(struct wb_sha512 *hash)
     hash->len = 0;
 }
 
-void sha384_init(struct wb_sha512 *hash)
+void wb_sha384_init(struct wb_sha512 *hash)
 {
     static const uint64_t start[8] = {
         0xcbbb9d5dc1059ed8, 0x629a292a367cd507, 0x9159015a3070dd17, 0x152fecd8f70e5939,
@@ -27,7 +27,7 @@ void sha384_init(struct wb_sha512 *hash)
     hash->len = 0;
 }
 
-void sha512_update(struct wb_sha512 *hash, const void *data, size_t len)
+void wb_sha512_update(struct wb_sha512 *hash, const void *data, size_t len)
 {
     const uint8_t *in = data;
     size_t fill = (size_t)hash->len & 127u;
@@ -51,7 +51,7 @@ void sha512_update(struct wb_sha512 *hash, const void *data, size_t len)
     }
 }
 
-void sha512_final(struct wb_sha512 *hash, uint8_t *digest, size_t digest_len)
+void wb_sha512_final(struct wb_sha512 *hash, uint8_t *digest, size_t digest_len)
 {
     size_t fill = (size_t)hash->len & 127u;
     uint64_t bits = hash->len << 3;
@@ -96,7 +96,7 @@ static void compress(uint64_t state[8], const uint8_t block[128])
         }
         w[t & 15] = wt;
         uint64_t t1 = h + (rotr(e, 14) ^ rotr(e, 18) ^ rotr(e, 41)) + (g ^ (e & (f ^ g))) +
-                      sha2_constants[t] + wt;
+                      wb_sha2_constants[t] + wt;
         uint64_t t2 = (rotr(a, 28) ^ rotr(a, 34) ^ rotr(a, 39)) + ((a & b) | (c & (a | b)));
         h = g;
         g = f;

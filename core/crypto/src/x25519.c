@@ -23,14 +23,14 @@ void wb_x25519_public_key(uint8_t public_key[32], const uint8_t private_key[32])
     struct scalar scalar;
     struct point p;
     decode_scalar(k, private_key);
-    scalar_decode(&scalar, k);
-    scalar_reduce(&scalar, &scalar);
-    edwards_mul_base(&p, &scalar);
-    field_sub(&p.x, &p.z, &p.y);
-    field_add(&p.y, &p.z, &p.y);
-    field_invert(&p.x, &p.x);
-    field_mul(&p.x, &p.x, &p.y);
-    field_encode(public_key, &p.x);
+    wb_scalar_decode(&scalar, k);
+    wb_scalar_reduce(&scalar, &scalar);
+    wb_edwards_mul_base(&p, &scalar);
+    wb_field_sub(&p.x, &p.z, &p.y);
+    wb_field_add(&p.y, &p.z, &p.y);
+    wb_field_invert(&p.x, &p.x);
+    wb_field_mul(&p.x, &p.x, &p.y);
+    wb_field_encode(public_key, &p.x);
     wb_wipe(k, sizeof k);
     wb_wipe(&scalar, sizeof scalar);
     wb_wipe(&p, sizeof p);
@@ -40,37 +40,37 @@ void wb_x25519_public_key(uint8_t public_key[32], const uint8_t private_key[32])
 static void ladder(struct field *x2, struct field *z2, const struct field *u, const uint8_t k[32])
 {
     struct field x3 = *u, z3, a, b;
-    field_set_small(x2, 1);
-    field_set_small(z2, 0);
-    field_set_small(&z3, 1);
+    wb_field_set_small(x2, 1);
+    wb_field_set_small(z2, 0);
+    wb_field_set_small(&z3, 1);
     field_word swapped = 0;
     for (unsigned i = 255; i-- > 0;) {
         field_word bit = (field_word)0 - (field_word)(k[i / 8] >> (i % 8) & 1);
-        field_swap(x2, &x3, swapped ^ bit);
-        field_swap(z2, &z3, swapped ^ bit);
+        wb_field_swap(x2, &x3, swapped ^ bit);
+        wb_field_swap(z2, &z3, swapped ^ bit);
         swapped = bit;
 
-        field_add(&a, x2, z2);
-        field_sub(&b, x2, z2);
-        field_sub(z2, &x3, &z3);
-        field_add(x2, &x3, &z3);
-        field_mul(&z3, z2, &a); /* DA */
-        field_mul(x2, x2, &b);  /* CB */
-        field_add(&x3, &z3, x2);
-        field_sub(&z3, &z3, x2);
-        field_square(&x3, &x3);
-        field_square(&z3, &z3);
-        field_mul(&z3, &z3, u);
-        field_square(&a, &a); /* AA */
-        field_square(&b, &b); /* BB */
-        field_mul(x2, &a, &b);
-        field_sub(&b, &a, &b); /* E */
-        field_mul_small(z2, &b, 121665);
-        field_add(z2, z2, &a);
-        field_mul(z2, z2, &b);
+        wb_field_add(&a, x2, z2);
+        wb_field_sub(&b, x2, z2);
+        wb_field_sub(z2, &x3, &z3);
+        wb_field_add(x2, &x3, &z3);
+        wb_field_mul(&z3, z2, &a); /* DA */
+        wb_field_mul(x2, x2, &b);  /* CB */
+        wb_field_add(&x3, &z3, x2);
+        wb_field_sub(&z3, &z3, x2);
+        wb_field_square(&x3, &x3);
+        wb_field_square(&z3, &z3);
+        wb_field_mul(&z3, &z3, u);
+        wb_field_square(&a, &a); /* AA */
+        wb_field_square(&b, &b); /* BB */
+        wb_field_mul(x2, &a, &b);
+        wb_field_sub(&b, &a, &b); /* E */
+        wb_field_mul_small(z2, &b, 121665);
+        wb_field_add(z2, z2, &a);
+        wb_field_mul(z2, z2, &b);
     }
-    field_swap(x2, &x3, swapped);
-    field_swap(z2, &z3, swapped);
+    wb_field_swap(x2, &x3, swapped);
+    wb_field_swap(z2, &z3, swapped);
     wb_wipe(&x3, sizeof x3);
     wb_wipe(&z3, sizeof z3);
     wb_wipe(&a, sizeof a);
@@ -83,11 +83,11 @@ enum wb_err wb_x25519(uint8_t shared_secret[32], const uint8_t private_key[32],
     uint8_t k[32];
     struct field u, x, z;
     decode_scalar(k, private_key);
-    field_decode(&u, peer_public_key);
+    wb_field_decode(&u, peer_public_key);
     ladder(&x, &z, &u, k);
-    field_invert(&z, &z);
-    field_mul(&x, &x, &z);
-    field_encode(shared_secret, &x);
+    wb_field_invert(&z, &z);
+    wb_field_mul(&x, &x, &z);
+    wb_field_encode(shared_secret, &x);
     uint8_t any = 0;
     for (unsigned i = 0; i < 32; i++) {
         any |= shared_secret[i];
