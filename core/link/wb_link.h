@@ -13,7 +13,7 @@
  * Timers   retransmission (doubles up to 8 times retransmit_ms), keepalive when nothing was
  *          heard for keepalive_ms, dead after dead_ms without a valid frame. An idle link wakes
  *          for keepalive only
- * Memory   no heap; about 370 bytes an end (32-bit) with payloads up to WB_LINK_PAYLOAD_MAX
+ * Memory   no heap; about 390 bytes an end (32-bit) with payloads up to WB_LINK_PAYLOAD_MAX
  * Errors   line noise is never an error, it is counted; a dead or vanished peer is the event
  *          CLOSED
  * Source   docs/spec/link.md
@@ -66,26 +66,28 @@ struct wb_link { /* private */
     struct wb_link_cfg cfg;
     wb_ms heard_at; /* last valid frame of this session */
     wb_ms sent_at;  /* last frame that wants an answer */
+    wb_ms probe_at; /* next PROBE */
     uint32_t session;
-    uint32_t frames_damaged; /* counters, readable by anyone */
+    uint32_t foreign_session; /* session that CLOSE or REFUSED is owed for */
+    uint32_t frames_damaged;  /* counters, readable by anyone */
     uint32_t frames_repeated;
     uint8_t state;
-    uint8_t events;       /* bits of pending events */
-    uint8_t close_reason; /* of the pending event CLOSED */
-    uint8_t reply;        /* control frames owed to the peer, as bits */
-    uint8_t backoff;      /* repetitions of what is unanswered: 0 … 3 doubles */
+    uint8_t events;         /* pending, as bits */
+    uint8_t close_reason;   /* of the pending event CLOSED */
+    uint8_t foreign_reason; /* of the CLOSE owed */
+    uint8_t owed;           /* control frames to be sent, as bits of their kinds */
+    uint8_t backoff;        /* doublings of the retransmission time, 0 to 3 */
+    uint8_t tx_state;       /* collecting, sending, waiting */
     uint8_t tx_seq;
-    uint8_t rx_seq;   /* sequence number expected next */
-    uint8_t tx_state; /* collecting, to be sent, awaiting its ACK */
-    uint8_t tx_len;   /* payload collected, or length of the encoded frame */
-    uint8_t tx_at;    /* bytes of the frame already emitted */
+    uint8_t tx_len; /* payload collected, or length of the encoded frame */
+    uint8_t tx_at;  /* bytes of the frame already emitted */
     uint8_t control_len;
     uint8_t control_at;
+    uint8_t rx_seq;     /* sequence number expected next */
     uint8_t rx_len;     /* bytes collected of the frame being received */
-    uint8_t rx_side;    /* which buffer collects it; see link.c */
-    uint8_t payload_at; /* unread payload in rx[] */
+    bool rx_aside;      /* it is collected in rx_control, because rx holds unread payload */
+    uint8_t payload_at; /* unread payload in rx */
     uint8_t payload_len;
-    uint32_t foreign_session; /* session that CLOSE or REFUSED is owed for */
     uint8_t tx[WB_LINK_FRAME_MAX];
     uint8_t rx[WB_LINK_FRAME_MAX];
     uint8_t control[WB_LINK_CONTROL_MAX];
@@ -128,7 +130,7 @@ bool wb_link_next(struct wb_link *link, struct wb_link_event *event);
 
 /* Takes up to len bytes for the peer and says how many (0 while a frame is on its way: come back
  * after feed). Bytes of several writes share a frame until emit takes it. Outcomes: WB_ERR_CLOSED
- * no session. */
+ * the session is not open. */
 enum wb_err wb_link_write(struct wb_link *link, const void *data, size_t len, size_t *taken);
 
 /* Borrows the received bytes that were not read yet, until wb_link_read_done or a CLOSED event;
