@@ -96,5 +96,5 @@ enum wb_err wb_x25519(uint8_t shared_secret[32], const uint8_t private_key[32],
     wb_wipe(&x, sizeof x);
     wb_wipe(&z, sizeof z);
     /* §6.1: all zero exactly when the peer's point has low order. */
-    return declassify(any == 0) ? WB_ERR_KEY : WB_OK;
+    return wb_declassify(any == 0) ? WB_ERR_KEY : WB_OK;
 }

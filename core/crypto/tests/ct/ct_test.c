@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Runs every primitive under valgrind with its secrets marked as undefined: memcheck then reports
+ * each branch and each address that depends on one. It is run on an ordinary -Os build of the
+ * sources, as compilers introduce branches.
+ *
+ * With the argument `leak` it makes the mistake on purpose, so that a test sees that it is found.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <valgrind/memcheck.h>
+
+#include "wb_crypto.h"
+
+#define SECRET(x) ((void)VALGRIND_MAKE_MEM_UNDEFINED((x), sizeof(x)))
+#define PUBLIC(x) ((void)VALGRIND_MAKE_MEM_DEFINED((x), sizeof(x)))
+
+_Noreturn void wb_assert_failed(const char *file, int line, const char *expression)
+{
+    fprintf(stderr, "%s:%d: %s\n", file, line, expression);
+    abort();
+}
+
+static void expect(bool condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "wrong result: %s\n", what);
+        exit(2);
+    }
+}
+
+static void curves(void)
+{
+    uint8_t private_key[32], peer_key[32], public_key[32], shared[32], again[32], signature[64];
+    for (unsigned seed = 0; seed < 2; seed++) {
+        wb_hash_once(WB_HASH_SHA256, &seed, sizeof seed, private_key);
+        memset(peer_key, 0x42, sizeof peer_key);
+        SECRET(peer_key);
+        wb_x25519_public_key(public_key, peer_key);
+        PUBLIC(public_key);
+        SECRET(private_key);
+        expect(wb_x25519(shared, private_key, public_key) == WB_OK, "X25519");
+        wb_x25519_public_key(public_key, private_key);
+        PUBLIC(public_key);
+        expect(wb_x25519(again, peer_key, public_key) == WB_OK, "X25519");
+        PUBLIC(shared);
+        PUBLIC(again);
+        expect(memcmp(shared, again, 32) == 0, "X25519 agreement");
+
+        wb_ed25519_public_key(public_key, private_key);
+        PUBLIC(public_key);
+        wb_ed25519_sign(signature, private_key, public_key, "message", 7);
+        PUBLIC(signature);
+        expect(wb_ed25519_verify(signature, public_key, "message", 7) == WB_OK, "Ed25519");
+    }
+}
+
+static void aead(enum wb_aead_id id)
+{
+    uint8_t key[32], nonce[12] = {1}, text[100], tag[16];
+    memset(key, 0x11, sizeof key);
+    for (size_t len = 0; len < sizeof text; len += 33) {
+        memset(text, 0x22, sizeof text);
+        SECRET(key);
+        SECRET(text);
+        wb_aead_encrypt(id, key, nonce, "header", 6, text, len, tag);
+        PUBLIC(text);
+        PUBLIC(tag);
+        expect(wb_aead_decrypt(id, key, nonce, "header", 6, text, len, tag) == WB_OK, "AEAD");
+        SECRET(text);
+        wb_aead_encrypt(id, key, nonce, "header", 6, text, len, tag);
+        PUBLIC(text);
+        PUBLIC(tag);
+        tag[3] ^= 0x10;
+        expect(wb_aead_decrypt(id, key, nonce, "header", 6, text, len, tag) == WB_ERR_AUTH, "AEAD");
+    }
+}
+
+static void hashes(void)
+{
+    uint8_t key[200], prk[64], out[100];
+    struct wb_drbg drbg;
+    memset(key, 0x33, sizeof key);
+    for (int id = WB_HASH_SHA256; id <= WB_HASH_SHA512; id++) {
+        SECRET(key);
+        wb_hkdf_extract((enum wb_hash_id)id, key, sizeof key, key, 50, prk);
+        expect(wb_hkdf_expand((enum wb_hash_id)id, prk, "info", 4, out, sizeof out) == WB_OK,
+               "HKDF");
+    }
+    expect(wb_drbg_init(&drbg, key, 32, NULL, 0) == WB_OK, "DRBG");
+    expect(wb_drbg_generate(&drbg, out, sizeof out) == WB_OK, "DRBG");
+    bool equal = wb_ct_equal(out, key, sizeof out);
+    (void)VALGRIND_MAKE_MEM_DEFINED(&equal, sizeof equal);
+    expect(!equal, "comparison");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "leak") == 0) {
+        uint8_t secret[1] = {0};
+        SECRET(secret);
+        if (secret[0] == 0) { /* memcheck must report this line */
+            puts("leaking on purpose");
+        }
+        return 0;
+    }
+    curves();
+    aead(WB_AEAD_AES_128_GCM);
+    aead(WB_AEAD_AES_256_GCM);
+    aead(WB_AEAD_CHACHA20_POLY1305);
+    hashes();
+    puts("no branch and no address depends on a secret");
+    return 0;
+}

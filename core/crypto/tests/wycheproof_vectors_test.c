@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Project Wycheproof (C2SP/wycheproof, commit dac1dd4): AEADs, X25519, Ed25519, HMAC, HKDF. */
+#include "wb_test.h"
+
+#include "wb_crypto.h"
+#include "wycheproof.h"
+
+static bool is_valid(const char *result)
+{
+    return strcmp(result, "valid") == 0;
+}
+
+/* ---- AEAD --------------------------------------------------------------------------------- */
+
+static enum case_outcome check_aead(enum wb_aead_id id, const json_t *test, const char *result)
+{
+    struct hex_field key = hex_get(test, "key"), nonce = hex_get(test, "iv");
+    struct hex_field ad = hex_get(test, "aad"), text = hex_get(test, "msg");
+    struct hex_field sealed = hex_get(test, "ct"), tag = hex_get(test, "tag");
+    struct hex_field opened = hex_get(test, "ct");
+    assert_int_equal(key.len, wb_aead_key_len(id));
+    enum wb_err err = wb_aead_decrypt(id, key.data, nonce.data, ad.data, ad.len, opened.data,
+                                      opened.len, tag.data);
+    if ((err == WB_OK) != is_valid(result)) {
+        return CASE_WRONG;
+    }
+    if (err != WB_OK) {
+        return err == WB_ERR_AUTH ? CASE_RIGHT : CASE_WRONG;
+    }
+    if (memcmp(opened.data, text.data, text.len) != 0 || text.len != sealed.len) {
+        return CASE_WRONG;
+    }
+    uint8_t computed[16];
+    wb_aead_encrypt(id, key.data, nonce.data, ad.data, ad.len, text.data, text.len, computed);
+    return memcmp(text.data, sealed.data, sealed.len) == 0 && memcmp(computed, tag.data, 16) == 0
+               ? CASE_RIGHT
+               : CASE_WRONG;
+}
+
+static enum case_outcome check_gcm(const json_t *group, const json_t *test, const char *result,
+                                   const char **reason)
+{
+    long long key_bits = json_integer_value(json_object_get(group, "keySize"));
+    if (json_integer_value(json_object_get(group, "ivSize")) != 96) {
+        *reason = "nonce is not 12 bytes";
+        return CASE_NOT_APPLICABLE;
+    }
+    if (json_integer_value(json_object_get(group, "tagSize")) != 128) {
+        *reason = "tag is not 16 bytes";
+        return CASE_NOT_APPLICABLE;
+    }
+    if (key_bits == 192) {
+        *reason = "AES-192";
+        return CASE_NOT_APPLICABLE;
+    }
+    return check_aead(key_bits == 128 ? WB_AEAD_AES_128_GCM : WB_AEAD_AES_256_GCM, test, result);
+}
+
+static enum case_outcome check_chacha(const json_t *group, const json_t *test, const char *result,
+                                      const char **reason)
+{
+    if (json_integer_value(json_object_get(group, "ivSize")) != 96) {
+        *reason = "nonce is not 12 bytes";
+        return CASE_NOT_APPLICABLE;
+    }
+    return check_aead(WB_AEAD_CHACHA20_POLY1305, test, result);
+}
+
+static void aes_gcm(void **state)
+{
+    (void)state;
+    run_file("aes_gcm", check_gcm);
+}
+
+static void chacha20_poly1305(void **state)
+{
+    (void)state;
+    run_file("chacha20_poly1305", check_chacha);
+}
+
+/* ---- curves ------------------------------------------------------------------------------- */
+
+static enum case_outcome check_x25519(const json_t *group, const json_t *test, const char *result,
+                                      const char **reason)
+{
+    (void)group;
+    (void)result; /* "acceptable" cases compute as well: non-canonical, low order, on the twist */
+    (void)reason;
+    static const uint8_t zero[32];
+    struct hex_field public_key = hex_get(test, "public"), private_key = hex_get(test, "private");
+    struct hex_field expected = hex_get(test, "shared");
+    uint8_t shared[32];
+    if (public_key.len != 32 || private_key.len != 32 || expected.len != 32) {
+        return CASE_WRONG;
+    }
+    enum wb_err err = wb_x25519(shared, private_key.data, public_key.data);
+    bool is_zero = memcmp(expected.data, zero, 32) == 0;
+    return memcmp(shared, expected.data, 32) == 0 && err == (is_zero ? WB_ERR_KEY : WB_OK)
+               ? CASE_RIGHT
+               : CASE_WRONG;
+}
+
+static void x25519(void **state)
+{
+    (void)state;
+    run_file("x25519", check_x25519);
+}
+
+static enum case_outcome check_ed25519(const json_t *group, const json_t *test, const char *result,
+                                       const char **reason)
+{
+    struct hex_field key = hex_get(json_object_get(group, "publicKey"), "pk");
+    struct hex_field message = hex_get(test, "msg"), signature = hex_get(test, "sig");
+    if (signature.len != 64) {
+        assert_false(is_valid(result));
+        *reason = "signature is not 64 bytes, which the type uint8_t[64] excludes";
+        return CASE_NOT_APPLICABLE;
+    }
+    enum wb_err err = wb_ed25519_verify(signature.data, key.data, message.data, message.len);
+    return (err == WB_OK) == is_valid(result) ? CASE_RIGHT : CASE_WRONG;
+}
+
+static void ed25519(void **state)
+{
+    (void)state;
+    run_file("ed25519", check_ed25519);
+}
+
+/* ---- HMAC, HKDF --------------------------------------------------------------------------- */
+
+static enum case_outcome check_hmac(enum wb_hash_id id, const json_t *test, const char *result)
+{
+    struct hex_field key = hex_get(test, "key"), message = hex_get(test, "msg");
+    struct hex_field tag = hex_get(test, "tag"); /* also truncated ones */
+    uint8_t mac[WB_HASH_LEN_MAX];
+    const struct wb_bytes piece = {message.data, message.len};
+    wb_hmac(id, key.data, key.len, &piece, 1, mac);
+    assert_true(tag.len <= wb_hash_len(id));
+    return (memcmp(mac, tag.data, tag.len) == 0) == is_valid(result) ? CASE_RIGHT : CASE_WRONG;
+}
+
+static enum case_outcome check_hkdf(enum wb_hash_id id, const json_t *test, const char *result)
+{
+    struct hex_field ikm = hex_get(test, "ikm"), salt = hex_get(test, "salt");
+    struct hex_field info = hex_get(test, "info"), okm = hex_get(test, "okm");
+    size_t size = (size_t)json_integer_value(json_object_get(test, "size"));
+    uint8_t prk[WB_HASH_LEN_MAX];
+    uint8_t *out = calloc(1, size + 1);
+    assert_non_null(out);
+    wb_hkdf_extract(id, salt.data, salt.len, ikm.data, ikm.len, prk);
+    enum wb_err err = wb_hkdf_expand(id, prk, info.data, info.len, out, size);
+    bool same = err == WB_OK && okm.len == size && memcmp(out, okm.data, size) == 0;
+    free(out);
+    return same == is_valid(result) && (same || err == WB_ERR_LIMIT) ? CASE_RIGHT : CASE_WRONG;
+}
+
+#define HASH_TESTS(n)                                                                              \
+    static enum case_outcome check_hmac_##n(const json_t *group, const json_t *test,               \
+                                            const char *result, const char **reason)               \
+    {                                                                                              \
+        (void)group;                                                                               \
+        (void)reason;                                                                              \
+        return check_hmac(WB_HASH_SHA##n, test, result);                                           \
+    }                                                                                              \
+    static enum case_outcome check_hkdf_##n(const json_t *group, const json_t *test,               \
+                                            const char *result, const char **reason)               \
+    {                                                                                              \
+        (void)group;                                                                               \
+        (void)reason;                                                                              \
+        return check_hkdf(WB_HASH_SHA##n, test, result);                                           \
+    }                                                                                              \
+    static void hmac_and_hkdf_sha##n(void **state)                                                 \
+    {                                                                                              \
+        (void)state;                                                                               \
+        run_file("hmac_sha" #n, check_hmac_##n);                                                   \
+        run_file("hkdf_sha" #n, check_hkdf_##n);                                                   \
+    }
+
+HASH_TESTS(256)
+HASH_TESTS(384)
+HASH_TESTS(512)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(aes_gcm),
+        cmocka_unit_test(chacha20_poly1305),
+        cmocka_unit_test(x25519),
+        cmocka_unit_test(ed25519),
+        cmocka_unit_test(hmac_and_hkdf_sha256),
+        cmocka_unit_test(hmac_and_hkdf_sha384),
+        cmocka_unit_test(hmac_and_hkdf_sha512),
+    };
+    if (wycheproof_is_absent()) {
+        return WB_TEST_SKIPPED;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
