@@ -21,11 +21,15 @@ static void put(const void *data, size_t len);
 static void put_u32(uint32_t value);
 static uint32_t overflow(uint32_t depth);
 
+static uint8_t next_byte; /* read ahead, to see that there is input */
+static bool ahead;
+
 int main(void)
 {
     wb_hal_init();
     struct wb_retained boot = wb_retained_take();
     wb_hal_log("hal_test boot\n", 14);
+    put("B", 1);
     for (;;) {
         uint8_t command;
         get(&command, 1);
@@ -61,7 +65,10 @@ static void run_command(uint8_t command, const struct wb_retained *boot)
     case 'i':
         len = get_u32();
         start = wb_hal_now_ms();
-        wb_hal_idle(start + len);
+        while (wb_hal_now_ms() < start + len && !ahead) {
+            wb_hal_idle(start + len);
+            ahead = wb_hal_link_read(&next_byte, 1) == 1;
+        }
         put_u32((uint32_t)(wb_hal_now_ms() - start));
         return;
     case 'p':
@@ -101,6 +108,11 @@ static void run_command(uint8_t command, const struct wb_retained *boot)
 
 static void get(uint8_t *buf, size_t len)
 {
+    if (ahead && len > 0) {
+        *buf++ = next_byte;
+        len--;
+        ahead = false;
+    }
     while (len > 0) {
         size_t got = wb_hal_link_read(buf, len);
         if (got == 0) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* flash.c: a file with the rules of NOR flash.
- * The file is mapped once, shared, so that what is programmed is in the file at once even when the process
- * is killed; only a crash of the whole machine can lose it (then the store's promise is the disk's).
+ * The file is mapped once, shared, so that what is programmed is in the file at once even when the
+ * process is killed; only a crash of the whole machine can lose it (then the store's promise is the
+ * disk's).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,7 +117,8 @@ static enum wb_err file_map(struct wb_posix_flash *flash, uint32_t create_size)
     return WB_OK;
 }
 
-enum wb_err wb_posix_flash_open(struct wb_posix_flash *flash, const char *path, uint32_t create_size)
+enum wb_err wb_posix_flash_open(struct wb_posix_flash *flash, const char *path,
+                                uint32_t create_size)
 {
     enum wb_err err;
 

@@ -42,10 +42,10 @@ static enum wb_err identity_write(struct wb_store *store, const struct wb_posix_
     WB_TRY(wb_store_put(store, WB_AGENT_RECORD_DEVICE_KEY, id->device_key, 32));
     WB_TRY(wb_store_put(store, WB_AGENT_RECORD_CERTIFICATE, id->certificate, id->certificate_len));
     WB_TRY(wb_store_put(store, WB_AGENT_RECORD_CA, id->ca, id->ca_len));
-    WB_TRY(wb_store_put(store, WB_AGENT_RECORD_PUBLISHERS, id->publishers,
-                        id->publisher_count * 32));
-    WB_TRY(wb_store_put(store, WB_AGENT_RECORD_SERVER_NAME, id->server_name,
-                        strlen(id->server_name)));
+    WB_TRY(
+        wb_store_put(store, WB_AGENT_RECORD_PUBLISHERS, id->publishers, id->publisher_count * 32));
+    WB_TRY(
+        wb_store_put(store, WB_AGENT_RECORD_SERVER_NAME, id->server_name, strlen(id->server_name)));
     if (id->gateway != NULL) {
         WB_TRY(wb_store_put(store, WB_AGENT_RECORD_GATEWAY, id->gateway, strlen(id->gateway)));
     }

@@ -104,7 +104,7 @@ bool util_address(const char *text, char *host, size_t host_cap, char *port, siz
     if (from[0] == '[' && len > 2 && from[len - 1] == ']') {
         from++;
         len -= 2;
-    } else if (memchr(from, ':', len) != NULL) {
+    } else if (memchr(from, ':', len) != NULL || from[0] == '[') {
         return false;
     }
     size_t port_len = strlen(colon + 1);
