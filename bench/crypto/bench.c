@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Instructions and stack of each primitive on rv32imac, on QEMU's virt machine with -icount
+ * shift=0, where minstret counts retired instructions. Stack is painted before a call and looked
+ * through afterwards; what is counted is the depth below the caller, its own frame excluded. */
+#include <stdint.h>
+#include <string.h>
+
+#include "wb_crypto.h"
+
+#define UART ((volatile uint8_t *)0x10000000)
+#define EXIT ((volatile uint32_t *)0x00100000)
+
+static void print(const char *text)
+{
+    while (*text != '\0') {
+        *UART = (uint8_t)*text++;
+    }
+}
+
+static void print_number(uint32_t value, unsigned width)
+{
+    char digits[12];
+    unsigned at = sizeof digits - 1;
+    digits[at] = '\0';
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    for (unsigned len = sizeof digits - 1 - at; len < width; len++) {
+        print(" ");
+    }
+    print(digits + at);
+}
+
+_Noreturn void wb_assert_failed(const char *file, int line, const char *expression)
+{
+    (void)expression;
+    print(file);
+    print_number((uint32_t)line, 5);
+    print(" assertion failed\n");
+    *EXIT = 0x13333;
+    for (;;) {
+    }
+}
+
+static inline uint32_t instructions(void)
+{
+    uint32_t value;
+    __asm__ volatile("csrr %0, minstret" : "=r"(value) : : "memory");
+    return value;
+}
+
+#define PAINT_LEN 6144u
+#define PAINT     0xa5u
+
+/* Paints the stack below the caller; never inlined, so that it is below every measured frame's
+ * start. */
+static __attribute__((noinline)) uint8_t *stack_paint(void)
+{
+    uint8_t *sp;
+    __asm__ volatile("mv %0, sp" : "=r"(sp));
+    for (volatile uint8_t *p = sp - PAINT_LEN; p < sp - 64; p++) {
+        *p = PAINT;
+    }
+    return sp;
+}
+
+static uint32_t stack_used(const uint8_t *sp)
+{
+    const volatile uint8_t *p = sp - PAINT_LEN;
+    while (*p == PAINT) {
+        p++;
+    }
+    return (uint32_t)(sp - (const uint8_t *)p);
+}
+
+/* ---- what is measured --------------------------------------------------------------------- */
+
+static uint8_t private_key[32] = {1, 2, 3, 4, 5, 6, 7, 8}, public_key[32], peer_key[32];
+static uint8_t signature[64], buffer[512 + 16], nonce[12], out[64];
+static enum wb_aead_id aead_id;
+static enum wb_hash_id hash_id;
+static size_t size;
+
+static void x25519_public_key(void)
+{
+    wb_x25519_public_key(peer_key, private_key);
+}
+
+static void x25519(void)
+{
+    WB_ASSERT(wb_x25519(out, private_key, peer_key) == WB_OK);
+}
+
+static void ed25519_public_key(void)
+{
+    wb_ed25519_public_key(public_key, private_key);
+}
+
+static void ed25519_sign(void)
+{
+    wb_ed25519_sign(signature, private_key, public_key, buffer, 130);
+}
+
+static void ed25519_verify(void)
+{
+    WB_ASSERT(wb_ed25519_verify(signature, public_key, buffer, 130) == WB_OK);
+}
+
+static void hash(void)
+{
+    wb_hash_once(hash_id, buffer, size, out);
+}
+
+static void hkdf(void)
+{
+    wb_hkdf_extract(hash_id, private_key, 32, public_key, 32, out);
+    WB_ASSERT(wb_hkdf_expand(hash_id, out, "info", 4, out, 32) == WB_OK);
+}
+
+static void seal(void)
+{
+    wb_aead_encrypt(aead_id, private_key, nonce, nonce, 5, buffer, size, buffer + size);
+}
+
+static void open(void)
+{
+    WB_ASSERT(wb_aead_decrypt(aead_id, private_key, nonce, nonce, 5, buffer, size, buffer + size) ==
+              WB_OK);
+}
+
+static void measure(const char *name, void (*function)(void))
+{
+    uint8_t *sp = stack_paint();
+    uint32_t start = instructions();
+    function();
+    uint32_t count = instructions() - start;
+    print(name);
+    for (size_t len = strlen(name); len < 34; len++) {
+        print(" ");
+    }
+    print_number(count, 9);
+    print_number(stack_used(sp), 7);
+    print("\n");
+}
+
+static void measure_hash(const char *name, enum wb_hash_id id, size_t len)
+{
+    hash_id = id;
+    size = len;
+    measure(name, hash);
+}
+
+static void measure_aead(const char *seal_name, const char *open_name, enum wb_aead_id id,
+                         size_t len)
+{
+    aead_id = id;
+    size = len;
+    measure(seal_name, seal);
+    measure(open_name, open);
+}
+
+void bench_main(void)
+{
+    print("rv32imac                             insn  stack\n");
+    measure("X25519 public key", x25519_public_key);
+    measure("X25519 shared secret", x25519);
+    measure("Ed25519 public key", ed25519_public_key);
+    measure("Ed25519 sign, 130 B", ed25519_sign);
+    measure("Ed25519 verify, 130 B", ed25519_verify);
+    measure_hash("SHA-256, 512 B", WB_HASH_SHA256, 512);
+    measure_hash("SHA-384, 512 B", WB_HASH_SHA384, 512);
+    measure_hash("SHA-512, 512 B", WB_HASH_SHA512, 512);
+    hash_id = WB_HASH_SHA256;
+    measure("HKDF extract + expand, SHA-256", hkdf);
+    measure_aead("ChaCha20-Poly1305 seal, 512 B", "ChaCha20-Poly1305 open, 512 B",
+                 WB_AEAD_CHACHA20_POLY1305, 512);
+    measure_aead("ChaCha20-Poly1305 seal, 64 B", "ChaCha20-Poly1305 open, 64 B",
+                 WB_AEAD_CHACHA20_POLY1305, 64);
+    measure_aead("AES-256-GCM seal, 512 B", "AES-256-GCM open, 512 B", WB_AEAD_AES_256_GCM, 512);
+    measure_aead("AES-256-GCM seal, 64 B", "AES-256-GCM open, 64 B", WB_AEAD_AES_256_GCM, 64);
+    measure_aead("AES-128-GCM seal, 512 B", "AES-128-GCM open, 512 B", WB_AEAD_AES_128_GCM, 512);
+    *EXIT = 0x5555;
+    for (;;) {
+    }
+}
