@@ -36,6 +36,6 @@ wb_layer(host/apiserver base net api)
 wb_layer(host/controller base net api kube)
 wb_layer(host/gateway base cbor crypto tls protocol net api kube pki)
 wb_layer(host/launcher base link common)
-wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent posix net api kube pki
+wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent common posix net api kube pki
          apiserver controller gateway launcher)
 wb_layer(fuzz base cbor crypto cose tls wasm link protocol store agent net api kube apiserver gateway)

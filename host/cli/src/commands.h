@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* commands.h: the functions behind the table of commands in main.c. */
+#ifndef WB_CLI_COMMANDS_H
+#define WB_CLI_COMMANDS_H
+
+#include "args.h"
+
+#define WASMBED_VERSION "0.1.0"
+#define STATE_DEFAULT   "build/run"
+
+/* services.c: the platform's programs */
+int command_apiserver(struct args *args);
+int command_controller(struct args *args);
+int command_gateway(struct args *args);
+int command_device(struct args *args);
+int command_board(struct args *args);
+int command_bridge(struct args *args);
+
+/* up.c: all of them on one machine */
+int command_up(struct args *args);
+int command_down(struct args *args);
+
+/* inspect.c */
+int command_status(struct args *args);
+int command_logs(struct args *args);
+int command_version(struct args *args);
+
+/* app.c */
+int command_sign(struct args *args);
+int command_app_deploy(struct args *args);
+int command_app_delete(struct args *args);
+
+#endif
