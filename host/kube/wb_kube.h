@@ -47,11 +47,10 @@ WB_MUST_USE enum wb_err wb_kube_config_parse(const char *yaml, size_t len, const
 /* Frees and wipes what the struct holds; harmless on a zeroed one. */
 void wb_kube_config_deinit(struct wb_kube_config *config);
 
-/* A YAML document as JSON (new reference): mappings, sequences, and scalars by YAML 1.2's core schema. No
- * aliases. Several documents: *next receives the offset behind the first; NULL: exactly one is allowed.
- * Outcomes: WB_ERR_FORMAT with line and column in err_text, WB_ERR_LIMIT, WB_ERR_NOT_FOUND when there is
- * no (further) document. */
-WB_MUST_USE enum wb_err wb_kube_yaml_read(const char *yaml, size_t len, size_t *next, json_t **value,
+/* YAML as JSON: *documents becomes a list of the text's documents, empty ones left out (new reference).
+ * Scalars by YAML 1.2's core schema; no aliases, no duplicate keys; nesting up to 64. Outcomes: WB_ERR_FORMAT
+ * and WB_ERR_LIMIT with line and column in err_text. */
+WB_MUST_USE enum wb_err wb_kube_yaml_read(const char *yaml, size_t len, json_t **documents,
                                           char *err_text, size_t err_text_cap);
 
 /* ---- client ----------------------------------------------------------------------------------- */
@@ -90,6 +89,7 @@ struct wb_kube_result {
                              _TIMEOUT, _CERTIFICATE_UNTRUSTED, _FORMAT (no JSON), _IO */
     unsigned status;      /* of HTTP; 0: no answer */
     json_t *object;       /* answer, also a Status object; NULL: none. json_incref() to keep it */
+    const char *body;     /* the answer's bytes, NUL-terminated; "" when there are none */
     const char *reason;   /* Status.reason ("Conflict"), "" */
     const char *text;     /* for people, with the URL; "" when WB_OK */
     unsigned retry_after_s; /* from 429 or 503; 0: none given */
@@ -223,9 +223,10 @@ struct wb_kube_lease_cfg {
     const char *namespace;
     const char *name;
     const char *holder;   /* unique to this process: "host_4242" */
-    unsigned duration_s;  /* 0: 15 for elections, 40 is usual for liveness */
-    wb_ms renew_ms;       /* 0: 10,000; the holder gives up when it could not renew for so long */
-    wb_ms retry_ms;       /* 0: 2,000 */
+    unsigned duration_s;  /* 0: 15 when exclusive, else 40 */
+    wb_ms renew_ms;       /* 0: 10,000. Exclusive: the holder gives up when it could not renew for so
+                             long, and tries every retry_ms. Else: how often it is renewed */
+    wb_ms retry_ms;       /* 0: 2,000; pause after a failure, and between looks at another's lease */
     bool is_exclusive;    /* true: waits while another holder's lease has not expired (leader election);
                              false: takes it at once (liveness of a named thing) */
     /* Leadership began (true) or ended (false; stop what only one may do). May be NULL. */
