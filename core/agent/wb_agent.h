@@ -56,7 +56,7 @@ enum wb_agent_record {
 
 #define WB_AGENT_ABI 1u /* version of the host functions, told in hello */
 
-#define WB_AGENT_SCRATCH_MIN 1536u /* work memory of installing and, before, of the TLS handshake */
+#define WB_AGENT_SCRATCH_MIN (sizeof(void *) == 4 ? 1536u : 2048u) /* work memory of installing and, before, of the TLS handshake */
 #define WB_AGENT_FRAME_MIN   512u
 #define WB_AGENT_OUTBOX_MIN  512u
 #define WB_AGENT_INBOX_MIN   64u
@@ -92,7 +92,7 @@ struct wb_agent_block { /* of the arena; len 0: none */
     uint32_t at, len;
 };
 
-#define WB_AGENT_MESSAGE_MAX 119u /* longest explanation that is kept for an application */
+#define WB_AGENT_MESSAGE_MAX 159u /* longest explanation that is kept for an application */
 
 struct wb_agent_run; /* a running instance; lies in the arena */
 
@@ -107,7 +107,9 @@ struct wb_agent_slot {
     uint8_t phase;               /* enum wb_protocol_app_phase */
     uint8_t backoff;             /* failures in a row */
     uint8_t candidate;           /* that this slot is to become, by index; WB_AGENT_NONE: none */
+    uint8_t phase_before;        /* while the phase is installing */
     bool is_wanted;              /* in the desired set being received */
+    bool is_trial;               /* runs the candidate, which is not recorded yet */
     bool is_status_due;
     char message[WB_AGENT_MESSAGE_MAX + 1]; /* why it is not running as wanted; "": it is */
 
@@ -231,12 +233,12 @@ struct wb_agent { /* private */
 
     /* deployment */
     uint64_t generation;      /* of the set being received or taken over */
-    uint64_t generation_held; /* taken over completely; 0: none */
     uint32_t set_count, set_next;
-    bool is_set_open;
+    bool is_set_open;         /* more of the set is to come */
+    bool has_set;             /* a set was complete since the session began */
     uint8_t job;              /* slot whose candidate is being installed; WB_AGENT_NONE */
     uint8_t turn;             /* slot that runs next */
-    uint32_t job_size, job_got, job_asked;
+    uint32_t job_size, job_got, job_asked, job_step;
     wb_ms job_deadline;       /* the next chunk must have come */
     uint8_t job_tries;
 };

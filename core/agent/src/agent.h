@@ -67,13 +67,16 @@ struct wb_agent_run {
     wb_ms refill_at; /* fuel of the next second */
     uint32_t fuel_per_s; /* 0: unlimited */
     uint32_t fuel_left;  /* of this second */
-    uint32_t on_timer, on_message, on_start; /* functions; UINT32_MAX: not exported */
+    uint32_t on_timer, on_message; /* functions; UINT32_MAX: not exported */
     uint32_t poll_in, poll_out, poll_count, poll_result; /* of poll_oneoff while it waits */
+    wb_ms poll_begin;
     const char *trap_reason; /* why a host function failed; NULL */
     int32_t exit_code;
     uint8_t activity; /* enum activity */
     bool is_polling;
+    bool has_message; /* on_message runs and has not received */
     bool has_exited;
+    bool was_timer; /* the last callback */
     uint8_t restart;  /* enum wb_protocol_restart */
     uint8_t subscribe_due; /* bits: to be told to the gateway */
     uint8_t topic_len[SUBSCRIPTIONS_MAX]; /* 0: free */
@@ -108,6 +111,8 @@ void wb_agent_session_fail(struct wb_agent *a, enum wb_err err, const char *what
 /* Moves messages towards TLS. */
 void wb_agent_session_pump(struct wb_agent *a);
 bool wb_agent_session_is_ready(const struct wb_agent *a);
+void wb_agent_session_tick(struct wb_agent *a);
+wb_ms wb_agent_session_due(const struct wb_agent *a);
 
 /* ---- deploy.c -------------------------------------------------------------------------------- */
 
@@ -195,8 +200,9 @@ bool wb_agent_outbox_drop_oldest(struct wb_agent *a);
 void wb_agent_outbox_to_front(struct wb_agent *a, uint32_t first_len);
 size_t wb_agent_outbox_peek(const struct wb_agent *a, const uint8_t **data);
 void wb_agent_outbox_sent(struct wb_agent *a, size_t len);
-/* The link is lost: a message that was cut will be sent again whole. */
-void wb_agent_outbox_rewind(struct wb_agent *a);
+/* The session is over: log lines and traps stay, one that was cut will be sent again whole; the rest is of
+ * this session only. */
+void wb_agent_outbox_keep_reports(struct wb_agent *a);
 
 /* ---- inbox.c --------------------------------------------------------------------------------- */
 

@@ -89,7 +89,27 @@ void wb_agent_outbox_sent(struct wb_agent *a, size_t len)
     WB_ASSERT(a->outbox_sent <= a->outbox_used);
 }
 
-void wb_agent_outbox_rewind(struct wb_agent *a)
+/* Type of the message in a frame: an array of two, then a number below 24 (protocol.cddl). */
+static bool is_report(const uint8_t *frame)
 {
+    return frame[WB_PROTOCOL_FRAME_HEAD + 1u] == WB_PROTOCOL_LOG ||
+           frame[WB_PROTOCOL_FRAME_HEAD + 1u] == WB_PROTOCOL_TRAP;
+}
+
+void wb_agent_outbox_keep_reports(struct wb_agent *a)
+{
+    uint8_t *box = a->cfg->outbox;
+    uint32_t kept = 0;
+
+    for (uint32_t at = 0; at < a->outbox_used;) {
+        uint32_t len = WB_PROTOCOL_FRAME_HEAD + ((uint32_t)box[at] << 8 | box[at + 1]);
+
+        if (is_report(box + at)) {
+            memmove(box + kept, box + at, len);
+            kept += len;
+        }
+        at += len;
+    }
+    a->outbox_used = kept;
     a->outbox_sent = 0;
 }
