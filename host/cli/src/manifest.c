@@ -71,14 +71,22 @@ static json_t *read_manifest(const char *path)
     if (text == NULL) {
         return NULL;
     }
-    json_t *object = NULL;
+    json_t *documents = NULL;
     char why[WB_KUBE_ERR_CAP];
-    enum wb_err err = wb_kube_yaml_read((char *)text, len, NULL, &object, why, sizeof why);
+    enum wb_err err = wb_kube_yaml_read((char *)text, len, &documents, why, sizeof why);
     free(text);
     if (err != WB_OK) {
         fprintf(stderr, "wasmbed: %s: %s\n", path, why);
         return NULL;
     }
+    if (json_array_size(documents) != 1) {
+        fprintf(stderr, "wasmbed: %s holds %zu documents; one Application is expected\n", path,
+                json_array_size(documents));
+        json_decref(documents);
+        return NULL;
+    }
+    json_t *object = json_incref(json_array_get(documents, 0));
+    json_decref(documents);
     const char *kind = wb_api_text_at(object, "", "kind", NULL);
     if (strcmp(kind, "Application") != 0) {
         fprintf(stderr, "wasmbed: %s: kind is \"%s\", not Application\n", path, kind);

@@ -582,8 +582,7 @@ static enum wb_err provision(struct up *up, const struct device *d,
         .gateway = d->kind->board == NULL ? gateway : NULL,
     };
     const char *field = "";
-    enum wb_err err =
-        wb_posix_provision(flash, layout.store_size, layout.sector_size, &record, &field);
+    enum wb_err err = wb_posix_provision(flash, layout.store_size, &record, &field);
     if (err != WB_OK) {
         return step_failed(d->name, "cannot provision %s: %s %s", flash, wb_err_str(err),
                            field != NULL ? field : "");
