@@ -21,7 +21,7 @@
 
 static void transpose(uint32_t q[8]);
 static void sub_bytes(uint32_t q[8]);
-static void mix_columns(uint32_t q[8], unsigned round);
+static void mix_columns(uint32_t q[16], unsigned round, const uint32_t key[8]);
 static uint32_t sub_word(uint32_t word);
 
 static void add_round_key(uint32_t q[8], const uint32_t key[8])
@@ -33,7 +33,7 @@ static void add_round_key(uint32_t q[8], const uint32_t key[8])
 
 void wb_aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4])
 {
-    uint32_t q[8];
+    uint32_t q[16]; /* the upper half is room for mix_columns */
     for (unsigned c = 0; c < 4; c++) {
         q[2 * c] = a[c];
         q[2 * c + 1] = b[c];
@@ -45,8 +45,7 @@ void wb_aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4])
         if (round == aes->rounds) {
             break;
         }
-        mix_columns(q, round);
-        add_round_key(q, aes->round_keys[round]);
+        mix_columns(q, round, aes->round_keys[round]);
     }
     add_round_key(q, aes->round_keys[aes->rounds]);
     for (unsigned i = 0; i < 8; i++) { /* the two ShiftRows that are still missing */
@@ -143,38 +142,35 @@ static void transpose(uint32_t q[8])
     swap_bits(q, 4, 0x0f0f0f0f, 4);
 }
 
-/* Moves each byte's row and column on: row by one (two), column by round (twice the round). */
-static inline uint32_t next_row(uint32_t x, unsigned shift, uint32_t mask)
-{
-    x = x >> 8 | x << 24;
-    return (x >> shift & mask) | (x << (8 - shift) & ~mask);
-}
-
-/* MixColumns: each byte becomes 2 a + 3 a1 + a2 + a3 = 2 (a + a1) + a1 + (a2 + a3), where a1 is the
- * byte one row further; a2 + a3 is a + a1 two rows further. */
-static void mix_columns(uint32_t q[8], unsigned round)
+/* MixColumns and AddRoundKey. Each byte becomes 2 a + 3 a1 + a2 + a3 = 2 (a + a1) + a1 + (a2 + a3),
+ * where a1 is the byte one row and `round` columns further; a2 + a3 is a + a1 taken two rows, twice
+ * the columns further. q[8..15] is overwritten. */
+static void mix_columns(uint32_t q[16], unsigned round, const uint32_t key[8])
 {
     static const uint32_t masks[4] = {0xffffffff, 0x3f3f3f3f, 0x0f0f0f0f, 0x03030303};
-    const unsigned shift1 = 2 * (round % 4);
-    const uint32_t mask1 = masks[round % 4];
-    const unsigned shift2 = 4 * (round % 2);
-    const uint32_t mask2 = masks[2 * (round % 2)];
-    uint32_t sums[8];
+    const unsigned shift = 2 * (round % 4);
+    const uint32_t mask = masks[round % 4];
     for (unsigned i = 0; i < 8; i++) {
         uint32_t x = q[i];
-        uint32_t next = next_row(x, shift1, mask1);
+        uint32_t next = x >> 8 | x << 24;
+        next = (next >> shift & mask) | (next << (8 - shift) & ~mask);
         uint32_t sum = x ^ next;
         uint32_t far = sum >> 16 | sum << 16;
-        far = (far >> shift2 & mask2) | (far << (8 - shift2) & ~mask2);
-        q[i] = next ^ far;
-        sums[i] = sum;
+        if (round % 2 !=
+            0) { /* an even number of steps, doubled, leads around to the same column */
+            far = (far >> 4 & 0x0f0f0f0f) | (far << 4 & 0xf0f0f0f0);
+        }
+        q[8 + i] = sum;
+        q[i] = next ^ far ^ key[i];
     }
     /* Doubling in GF(2^8) moves bit i to i + 1 and folds bit 7 into bits 0, 1, 3, 4. */
-    q[0] ^= sums[7];
-    q[1] ^= sums[0] ^ sums[7];
+    const uint32_t *sums = q + 8;
+    const uint32_t high = sums[7];
+    q[0] ^= high;
+    q[1] ^= sums[0] ^ high;
     q[2] ^= sums[1];
-    q[3] ^= sums[2] ^ sums[7];
-    q[4] ^= sums[3] ^ sums[7];
+    q[3] ^= sums[2] ^ high;
+    q[4] ^= sums[3] ^ high;
     q[5] ^= sums[4];
     q[6] ^= sums[5];
     q[7] ^= sums[6];

@@ -86,6 +86,27 @@ static unsigned scalar_bit(const struct scalar *k, unsigned i)
     return k->v[i / 32] >> (i % 32) & 1;
 }
 
+/* out = table[index]; every entry is read. */
+static void select_secret(struct point_affine *out, const struct point_affine table[8],
+                          uint32_t index)
+{
+    field_word masks[8];
+    for (uint32_t j = 0; j < 8; j++) {
+        masks[j] = (field_word)0 - (field_word)(((j ^ index) - 1) >> 31);
+    }
+    for (unsigned i = 0; i < FIELD_WORDS; i++) {
+        field_word sum = 0, difference = 0, product = 0;
+        for (unsigned j = 0; j < 8; j++) {
+            sum |= table[j].sum.v[i] & masks[j];
+            difference |= table[j].difference.v[i] & masks[j];
+            product |= table[j].product.v[i] & masks[j];
+        }
+        out->sum.v[i] = sum;
+        out->difference.v[i] = difference;
+        out->product.v[i] = product;
+    }
+}
+
 /* p += sign * table[index] without telling which: every entry is read. */
 static void add_secret(struct point *p, const struct point_affine table[8], unsigned digits)
 {
@@ -93,13 +114,7 @@ static void add_secret(struct point *p, const struct point_affine table[8], unsi
     uint32_t negative = (digits >> 3 & 1) - 1; /* all ones for - */
     uint32_t index = (digits ^ negative) & 7;
     struct point_affine entry;
-    memset(&entry, 0, sizeof entry);
-    for (uint32_t i = 0; i < 8; i++) {
-        field_word mask = (field_word)0 - (field_word)(((i ^ index) - 1) >> 31);
-        wb_field_select(&entry.sum, &table[i].sum, mask);
-        wb_field_select(&entry.difference, &table[i].difference, mask);
-        wb_field_select(&entry.product, &table[i].product, mask);
-    }
+    select_secret(&entry, table, index);
     field_word mask = (field_word)0 - (field_word)(negative & 1);
     struct field zero, minus;
     wb_field_set_small(&zero, 0);

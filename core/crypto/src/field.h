@@ -37,6 +37,7 @@ void wb_field_add(struct field *out, const struct field *a, const struct field *
 void wb_field_sub(struct field *out, const struct field *a, const struct field *b);
 void wb_field_mul(struct field *out, const struct field *a, const struct field *b);
 void wb_field_square(struct field *out, const struct field *a);
+/* b < 2^26. */
 void wb_field_mul_small(struct field *out, const struct field *a, uint32_t b);
 
 void wb_field_set_small(struct field *out, uint32_t value);

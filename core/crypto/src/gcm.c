@@ -26,8 +26,12 @@ static uint32_t byte_swap(uint32_t x)
 
 static void xor_stream(uint8_t *text, const uint32_t *stream, size_t len)
 {
+    for (; len >= 4; len -= 4) {
+        store_le32(text, load_le32(text) ^ *stream++);
+        text += 4;
+    }
     for (size_t i = 0; i < len; i++) {
-        text[i] ^= (uint8_t)(stream[i / 4] >> 8 * (i % 4));
+        text[i] ^= (uint8_t)(*stream >> 8 * i);
     }
 }
 
