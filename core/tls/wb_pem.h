@@ -45,8 +45,7 @@ enum wb_err wb_pem_write(const char *label, const void *der, size_t der_len, cha
 /* Length of that text. */
 size_t wb_pem_len(const char *label, size_t der_len);
 
-/* ---- PKCS#8
- * --------------------------------------------------------------------------------------------- */
+/* ---- PKCS#8 ---- */
 
 #define WB_PKCS8_ED25519_LEN 48u
 

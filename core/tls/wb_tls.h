@@ -29,7 +29,7 @@
 #include "wb_crypto.h"
 #include "wb_x509.h"
 
-/* ---- alerts (RFC 8446 §6) ------------------------------------------------------------------- */
+/* ---- alerts (RFC 8446 §6) ---- */
 
 #define WB_TLS_ALERT_LIST(X)                                                                       \
     X(CLOSE_NOTIFY, 0, "close_notify")                                                             \
@@ -69,8 +69,7 @@ enum wb_tls_alert {
 /* The RFC's name of an alert; "unknown alert" for other numbers, never NULL. */
 const char *wb_tls_alert_str(enum wb_tls_alert alert);
 
-/* ---- code points that are offered (RFC 8446 §B.4, §4.2.7, §4.2.3) -----------------------------
- */
+/* ---- code points that are offered (RFC 8446 §B.4, §4.2.7, §4.2.3) ---- */
 
 #define WB_TLS_AES_128_GCM_SHA256       0x1301u
 #define WB_TLS_AES_256_GCM_SHA384       0x1302u
@@ -78,8 +77,7 @@ const char *wb_tls_alert_str(enum wb_tls_alert alert);
 #define WB_TLS_GROUP_X25519             0x001du
 #define WB_TLS_SIGNATURE_ED25519        0x0807u
 
-/* ---- crypto provider --------------------------------------------------------------------------
- */
+/* ---- crypto provider ---- */
 
 /* Storage of a provider's running hash; copying it forks the computation. */
 struct wb_tls_hash {
@@ -112,8 +110,7 @@ struct wb_tls_crypto {
 /* Provider made of core/crypto: portable, constant-time. */
 extern const struct wb_tls_crypto wb_tls_crypto_core;
 
-/* ---- configuration ----------------------------------------------------------------------------
- */
+/* ---- configuration ---- */
 
 enum wb_tls_role {
     WB_TLS_CLIENT,
@@ -194,12 +191,11 @@ struct wb_tls_mem {
 #define WB_TLS_RX_CAP(plaintext) (5u + (plaintext) + 16u)
 #define WB_TLS_RX_CAP_FULL       (5u + 16384u + 256u)
 #define WB_TLS_TX_CAP(data)      (5u + (data) + 1u + 16u)
-#define WB_TLS_TX_CAP_MIN        96u
+#define WB_TLS_TX_CAP_MIN        160u
 #define WB_TLS_WORK_CAP(cert)    (sizeof(struct wb_tls_work) + (cert))
 #define WB_TLS_CERT_CAP_MIN      256u
 
-/* ---- what is known about the peer ---------------------------------------------------------------
- */
+/* ---- what is known about the peer ---- */
 
 #define WB_TLS_NAME_MAX 64u
 
@@ -211,8 +207,7 @@ struct wb_tls_peer {
     wb_unix_s not_after;     /* end of the certificate's validity */
 };
 
-/* ---- engine state: fields are private
- * ------------------------------------------------------------- */
+/* ---- engine state: fields are private ---- */
 
 struct wb_tls_keys { /* one direction */
     uint8_t traffic_secret[48];
@@ -224,32 +219,34 @@ struct wb_tls_keys { /* one direction */
 /* State that only the handshake needs; lies at the start of wb_tls_mem.work. */
 struct wb_tls_work {
     struct wb_tls_hash transcript;
-    uint8_t random[32]; /* client: of ClientHello; server: the client's X25519 share */
+    uint8_t random[32]; /* client: of its ClientHello; server: the client's X25519 share */
     uint8_t share_private_key[32];
-    uint8_t secret[48];        /* handshake secret, then master secret */
+    uint8_t secret[48];        /* master secret */
     uint8_t client_secret[48]; /* client_application_traffic_secret_0 until its Finished */
     uint8_t digest[48];        /* transcript hash before CertificateVerify or Finished */
     uint8_t session_id[32];    /* server: to be echoed */
-    const uint8_t *run;        /* outgoing message: bytes that go next */
-    uint32_t run_left;
     const struct wb_tls_credential *credential;
+    const uint8_t *run; /* outgoing message: bytes that go next */
     wb_unix_s unix_now;
+    uint32_t run_left;
     uint32_t list_left; /* incoming: bytes left of extensions or certificates */
-    uint32_t seen;      /* extensions seen in this message, as bits of the extension table */
+    uint32_t certs_left;
+    uint32_t seen; /* extensions seen in this message, bits as in the extension table */
     uint16_t ext_type;
     uint16_t cookie_len; /* client: cookie of a HelloRetryRequest, at the end of the scratch */
-    uint8_t ext_pos;
-    uint8_t cert_index;
+    uint8_t ext_row;
+    uint8_t ext_message;
     uint8_t session_id_len;
-    uint8_t out_index; /* certificate of our chain being sent */
-    bool has_share, has_versions, has_groups, has_schemes, hello_retried, is_certificate_requested,
-        has_peer_certificate, is_scheme_acceptable, is_name_acked;
+    uint8_t cert_index; /* outgoing: certificate of our chain */
+    bool is_transcript_on, is_hello_prefix, is_leaf_seen, has_share, has_version, has_group,
+        has_scheme, is_hello_retried, is_certificate_requested, has_peer_certificate, is_name_sent,
+        is_name_acked, is_compression_null, is_suite_changed;
     /* behind it: scratch for items of messages, WB_TLS_WORK_CAP's certificate bytes */
 };
 
 struct wb_tls {
     const struct wb_tls_cfg *cfg;
-    struct wb_tls_work *work;
+    struct wb_tls_work *work; /* NULL once connected or failed */
     uint32_t scratch_cap;
     uint8_t *rx;
     uint32_t rx_cap;
@@ -258,38 +255,39 @@ struct wb_tls {
     uint32_t data_left;
     uint8_t *tx;
     uint32_t tx_cap;
-    uint32_t tx_at;
+    uint32_t tx_at; /* sealed records wait in tx[tx_at..tx_len) */
     uint32_t tx_len;
-    uint32_t tx_record; /* start of the record being filled, valid while is_record_open */
+    uint32_t tx_fill; /* content of the record that is being filled behind them */
+    uint32_t tx_room; /* what it can take in all */
     struct wb_tls_keys in;
     struct wb_tls_keys out;
     wb_ms deadline;
     struct wb_fault fault;
-    uint32_t message_left;
+    uint32_t message_left; /* bytes of the incoming message's body */
     uint32_t item_want;
     uint32_t item_have;
     uint32_t skip_left;
-    uint16_t suite_index;
-    uint16_t limit_in;
-    uint16_t limit_out;
+    uint32_t early_left; /* server: bytes of refused early data that are still passed over */
+    uint16_t limit_in;   /* largest plaintext we accept, with its type byte */
+    uint16_t limit_out;  /* largest content the peer accepts, without its type byte */
+    uint8_t suite;       /* row of the suite table + 1; 0: none yet */
     uint8_t state;
     uint8_t step;
     uint8_t flight;
-    uint8_t message_type;
-    uint8_t header[4];
-    uint8_t small[4]; /* items after the handshake */
-    uint8_t alpn_index;
+    uint8_t header_have;
+    uint8_t header[4]; /* of the incoming handshake message */
+    uint8_t small[4];  /* its items after the handshake */
+    uint8_t alpn;      /* row of cfg->alpn + 1; 0: none */
     uint8_t alert;
-    uint8_t idle_count;
+    uint8_t idle_count; /* records in a row that brought nothing */
     bool is_encrypted_in, is_encrypted_out, is_record_open, is_hello_held, is_limit_agreed,
         is_alert_due, is_alert_received, is_close_due, is_close_sent, is_peer_closed, is_connected,
-        is_failed, is_key_update_due, is_key_update_wanted, is_ccs_due, is_event_connected,
-        is_event_closed, is_event_failed;
+        is_failed, is_key_update_due, is_key_update_asked, is_event_connected, is_event_closed,
+        is_event_failed, has_peer;
     struct wb_tls_peer peer;
 };
 
-/* ---- calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- calls ---- */
 
 /* Begins a connection; cfg and mem's buffers are kept, mem itself is copied. unix_now: wall time
  * for the validity of certificates, 0 when unknown (validity is then not checked). Outcomes:
@@ -298,7 +296,7 @@ struct wb_tls {
 enum wb_err wb_tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
                         const struct wb_tls_mem *mem, wb_ms now, wb_unix_s unix_now) WB_MUST_USE;
 
-/* Wipes keys and buffers' borrowed state; the engine is unusable until the next init. */
+/* Wipes all keys; the engine is unusable until the next init. */
 void wb_tls_deinit(struct wb_tls *tls);
 
 /* Takes bytes that came from the peer; *used says how many (see Back-pressure above), also on

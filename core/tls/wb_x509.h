@@ -101,8 +101,7 @@ bool wb_x509_has_name(const struct wb_x509_cert *cert, const char *name);
  * address. */
 size_t wb_x509_ip_parse(const char *text, uint8_t out[16]);
 
-/* ---- writing
- * ---------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 #define WB_X509_ALT_NAME_MAX 8u
 #define WB_X509_CERT_MAX     1024u /* enough for every certificate that wb_x509_write makes */
@@ -138,8 +137,7 @@ enum wb_err wb_x509_write_self_signed(const struct wb_x509_spec *spec,
                                       const uint8_t private_key[32], uint8_t *der, size_t cap,
                                       size_t *len) WB_MUST_USE;
 
-/* ---- certificate requests (PKCS#10)
- * ------------------------------------------------------------------- */
+/* ---- certificate requests (PKCS#10) ---- */
 
 struct wb_x509_request {
     struct wb_bytes subject;
