@@ -53,8 +53,7 @@ struct wb_pki_anchors {
     size_t count;
 };
 
-/* ---- keys
- * ------------------------------------------------------------------------------------------ */
+/* ---- keys ---- */
 
 enum wb_err wb_pki_key_generate(struct wb_pki_key *key, wb_pki_err_text err_text) WB_MUST_USE;
 /* PKCS#8 PEM. */
@@ -67,8 +66,7 @@ enum wb_err wb_pki_key_save(const struct wb_pki_key *key, const char *path,
 enum wb_err wb_pki_key_load_or_create(struct wb_pki_key *key, const char *path,
                                       wb_pki_err_text err_text) WB_MUST_USE;
 
-/* ---- authority
- * -------------------------------------------------------------------------------------- */
+/* ---- authority ---- */
 
 /* Loads dir/ca-cert.pem and dir/ca-key.pem. Outcomes: WB_ERR_NOT_FOUND when neither exists. */
 enum wb_err wb_pki_ca_load(struct wb_pki_ca *ca, const char *dir,
@@ -90,8 +88,7 @@ enum wb_err wb_pki_issue_device(const struct wb_pki_ca *ca, const uint8_t public
                                 uint8_t *der, size_t cap, size_t *len,
                                 wb_pki_err_text err_text) WB_MUST_USE;
 
-/* ---- certificates in files
- * -------------------------------------------------------------------------- */
+/* ---- certificates in files ---- */
 
 /* Replaces the file atomically (mode 0644) by these certificates in PEM. */
 enum wb_err wb_pki_cert_save(const struct wb_bytes *chain, size_t count, const char *path,
