@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "wb_board_port.h"
+#include "wb_link.h"
 #include "wb_retained.h"
 
 static void run_command(uint8_t command, const struct wb_retained *boot);
@@ -19,6 +20,7 @@ static void get(uint8_t *buf, size_t len);
 static uint32_t get_u32(void);
 static void put(const void *data, size_t len);
 static void put_u32(uint32_t value);
+static void link_echo(uint32_t session);
 static uint32_t overflow(uint32_t depth);
 
 static uint8_t next_byte; /* read ahead, to see that there is input */
@@ -94,6 +96,7 @@ static void run_command(uint8_t command, const struct wb_retained *boot)
         put_u32(boot->cause);
         put_u32(boot->resets);
         return;
+    case 'n': link_echo(get_u32()); return;
     case 'l':
         wb_hal_log("a line\x01 of text\n", 16);
         put("l", 1);
@@ -145,6 +148,41 @@ static void put_u32(uint32_t value)
     uint8_t b[4] = {(uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
                     (uint8_t)(value >> 24)};
     put(b, sizeof b);
+}
+
+static void link_echo(uint32_t session)
+{
+    static struct wb_link link;
+    static const struct wb_link_cfg cfg = {.opens = true};
+    struct wb_link_event event;
+    uint8_t buf[64];
+    wb_ms now = wb_hal_now_ms();
+    wb_link_init(&link, &cfg, now);
+    wb_link_open(&link, session, now);
+    for (;;) {
+        const uint8_t *data;
+        size_t len;
+        size_t taken = 0;
+        now = wb_hal_now_ms();
+        while ((len = wb_hal_link_read(buf, sizeof buf)) > 0) {
+            wb_link_feed(&link, now, buf, len);
+        }
+        wb_link_tick(&link, now);
+        while (wb_link_next(&link, &event)) {
+            if (event.kind == WB_LINK_EVENT_CLOSED) {
+                put("\0\0\0done", 7);
+                return;
+            }
+        }
+        wb_link_read(&link, &data, &len);
+        if (len > 0 && wb_link_write(&link, data, len, &taken) == WB_OK) {
+            wb_link_read_done(&link, taken);
+        }
+        while ((len = wb_link_emit(&link, now, buf, sizeof buf)) > 0) {
+            put(buf, len);
+        }
+        wb_hal_idle(wb_link_due(&link));
+    }
 }
 
 __attribute__((noinline)) static uint32_t overflow(uint32_t depth)

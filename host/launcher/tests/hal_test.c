@@ -4,15 +4,19 @@
  * aloud. WB_BOARD_BUILDS names another folder than ../../build. */
 #include "wb_test.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "board.h"
+#include "bridge.h"
 #include "util.h"
 #include "wb_retained.h"
 
@@ -340,6 +344,70 @@ static void console_carries_text_and_nothing_else(void **state)
     }
 }
 
+static void link_session_runs_through_the_bridge(void **state)
+{
+    static struct bridge bridge;
+    static uint8_t out[8000];
+    static uint8_t in[8000];
+    char address[32];
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t at_len = sizeof at;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    int gateway = -1;
+    size_t sent = 0;
+    size_t got = 0;
+    (void)state;
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, at_len), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &at_len), 0);
+    snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
+    for (size_t i = 0; i < sizeof out; i++) {
+        out[i] = (uint8_t)(i * 2654435761u >> 11);
+    }
+    assert_true(bridge_init(&bridge, address, util_now()));
+    bridge_line(&bridge, board.qemu.link_fd, util_now());
+    wb_ms start = util_now();
+    put("n", 1);
+    put_u32(77);
+    for (wb_ms deadline = util_now() + ANSWER_MS; got < sizeof in;) {
+        struct pollfd fds[2 + BRIDGE_FDS] = {{.fd = gateway, .events = POLLIN},
+                                             {.fd = listener, .events = POLLIN}};
+        bridge_poll(&bridge, fds + 2);
+        wb_ms now = util_now();
+        assert_true(now < deadline);
+        poll(fds, WB_ARRAY_LEN(fds), util_timeout(wb_ms_min(deadline, bridge_due(&bridge)), now));
+        assert_true(bridge_run(&bridge, fds + 2, util_now()));
+        if (gateway < 0) {
+            gateway = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+            continue;
+        }
+        ssize_t n = sent < sizeof out ? send(gateway, out + sent, sizeof out - sent, 0) : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        n = recv(gateway, in + got, sizeof in - got, 0);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    wb_ms took = util_now() - start;
+    assert_memory_equal(in, out, sizeof out);
+    assert_int_equal(bridge.link.frames_damaged, 0);
+    printf("%s: %zu bytes there and back through core/link in %llu ms, %u frames repeated\n", type,
+           sizeof out, (unsigned long long)took, (unsigned)bridge.link.frames_repeated);
+    close(gateway);
+    for (wb_ms deadline = util_now() + ANSWER_MS; wb_link_state(&bridge.link) == WB_LINK_OPEN;) {
+        struct pollfd fds[BRIDGE_FDS];
+        bridge_poll(&bridge, fds);
+        poll(fds, BRIDGE_FDS, 100);
+        assert_true(bridge_run(&bridge, fds, util_now()));
+        assert_true(util_now() < deadline);
+    }
+    close(listener);
+    bridge_line(&bridge, -1, util_now());
+    char end[8] = "";
+    while (memcmp(end, "\0\0\0done", 7) != 0) { /* behind the last frames */
+        memmove(end, end + 1, 6);
+        get(end + 6, 1);
+    }
+}
+
 static void restart_keeps_reason_and_flash_and_brings_another_seed(void **state)
 {
     (void)state;
@@ -427,6 +495,7 @@ static int run_board(const char *board_type)
         cmocka_unit_test(flash_refuses_what_lies_outside),
         cmocka_unit_test(image_of_4_kb_is_installed_well_under_a_second),
         cmocka_unit_test(console_carries_text_and_nothing_else),
+        cmocka_unit_test(link_session_runs_through_the_bridge),
         cmocka_unit_test(restart_keeps_reason_and_flash_and_brings_another_seed),
         cmocka_unit_test(assertion_tells_its_line_after_reset),
         cmocka_unit_test(bus_fault_tells_its_cause_after_reset),
