@@ -98,39 +98,37 @@ struct wb_wasm_install {
     struct wb_wasm_install_cfg cfg;
     uint32_t at;          /* module bytes consumed */
     uint32_t section_end; /* module offset at which the section ends */
-    uint32_t item_end;    /* … the function body or byte run */
+    uint32_t item_end;    /* … the function body */
     uint32_t left;        /* items left in the vector being read */
     uint32_t utf8;        /* state of the UTF-8 check */
-    uint32_t name_len, name_left;
+    uint32_t module_len, name_len;
+    uint32_t name_left;  /* bytes left of the run, or items of an inner vector */
     uint32_t scratch[4]; /* of the item being read */
-    uint8_t state;
-    uint8_t section;     /* last section's place in the order */
-    uint8_t stage_len;
-    uint8_t flags;
+    uint8_t state, section, order, spaces;
+    uint8_t stage_len, flags, packed;
+    uint8_t memory_count, page_log2;
     uint8_t stage[32];
 
     uint32_t out_len;   /* bytes appended, window included */
     uint32_t window_at; /* offset of the window's first byte */
     uint32_t window[WB_WASM_APPEND_MAX / 4];
 
-    uint32_t types_at, imports_at, funcs_at, tables_at, globals_at, exports_at, elems_at, datas_at;
+    uint32_t types_at, imports_at, funcs_at, tables_at, globals_at, global_exprs_at, exports_at;
+    uint32_t exports_end, elems_at, datas_at, code_begin;
+    uint32_t data_count, data_seen, code_count;
+    uint32_t memory_min, memory_max, start, table_entries;
     uint16_t type_count, import_count, func_count, func_imports, table_count, global_count;
-    uint16_t export_count, elem_count;
-    uint32_t data_count, code_count;
-    uint32_t memory_min, memory_max, start;
-    uint16_t global_slots;
-    uint16_t import_globals;
-    uint8_t memory_count, page_log2, import_tables, import_memories;
+    uint16_t export_count, elem_count, global_slots, import_globals;
 
     /* the function being translated */
-    uint32_t func, func_offset, code_at, last_at, last_dst;
-    uint32_t *operands;
+    uint32_t func, func_offset, code_at, instr_at;
+    uint32_t last_at, last_dst; /* newest instruction, if its destination may be replaced */
+    uint32_t *operands;         /* grows up from behind the runs of locals; blocks grow down from the end */
     struct wb_wasm_control *control;
+    uint32_t pending_a, pending_b; /* comparison that waits for a branch */
     uint16_t operand_count, control_count, run_count, slots, slots_max;
-    uint16_t local_count, local_slots, cur_type;
-    uint8_t dead, pending_op;
-    uint32_t pending_a, pending_b;
-    uint32_t instr_at;
+    uint16_t local_slots, cur_type, param_slots;
+    uint8_t dead, pending, pending_cond, pending_const;
 };
 
 /* What a module declares and needs. */
@@ -303,10 +301,11 @@ struct wb_wasm_instance {
     uint64_t fuel_used;
     uint32_t call_func;
     uint32_t trap_address;
-    uint32_t far_slots[8];
+    uint32_t *tables_max; /* declared maximum of each table's entries */
+    uint32_t far_slots[8]; /* small frame of FAR; code of a call to an imported function */
+    uint32_t *far_fp;
     uint16_t func_count, table_count;
-    uint8_t status, trap, page_log2, booted;
-    uint32_t page_bytes_left; /* unused bytes of the arena */
+    uint8_t status, trap, page_log2, has_memory;
 };
 
 /* Makes an instance in the arena (kept, 8-byte aligned) and carries out its initialisers: globals, element

@@ -2,9 +2,9 @@
 /* softfloat.h: binary32 and binary64 arithmetic with integers only, as WebAssembly defines it.
  * Shape    pure functions on bit patterns: uint32_t is an f32, uint64_t an f64
  * Rounding to nearest, ties to even; subnormals are exact; there are no flags
- * NaN      every NaN result is the canonical one, positive: 0x7fc00000, 0x7ff8000000000000. abs, neg and
- *          copysign only touch the sign bit, as the specification demands
- * Source   WebAssembly core specification §4.3.3; IEEE 754-2019
+ * NaN      every NaN result is the canonical one, positive: 0x7fc00000, 0x7ff8000000000000. abs,
+ * neg and copysign only touch the sign bit, as the specification demands Source   WebAssembly core
+ * specification §4.3.3; IEEE 754-2019
  */
 #ifndef WB_WASM_SOFTFLOAT_H
 #define WB_WASM_SOFTFLOAT_H
@@ -111,8 +111,8 @@ static inline uint64_t wb_f64_copysign(uint64_t a, uint64_t sign)
 
 /* ---- conversions -------------------------------------------------------------------------- */
 
-/* What a truncation to an integer met. *out always holds the saturated result (i32.trunc_sat_f32_s and
- * so on: 0 for NaN); the trapping instructions trap unless the outcome is WB_FLOAT_OK. */
+/* What a truncation to an integer met. *out always holds the saturated result (i32.trunc_sat_f32_s
+ * and so on: 0 for NaN); the trapping instructions trap unless the outcome is WB_FLOAT_OK. */
 enum wb_float_outcome {
     WB_FLOAT_OK,
     WB_FLOAT_OVERFLOW, /* "integer overflow" */

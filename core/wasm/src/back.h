@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* back.h: the translator's output side: operations on frame slots, labels, fix-ups. The translator knows nothing of how
+ * code looks; back_slot.c writes portable slot code for the interpreter, another file could write native code.
+ * A slot is 4 bytes of the frame; 64-bit values take two. Nothing is written while the code is unreachable. */
+#ifndef WB_WASM_BACK_H
+#define WB_WASM_BACK_H
+
+#include "install.h"
+
+/* Function header; the frame's size comes at the end. */
+void back_func_begin(struct wb_wasm_install *x, uint32_t zero_slots, uint32_t module_offset);
+void back_func_end(struct wb_wasm_install *x);
+
+/* d = a op b; width: slots of d, 0 when d is another input. */
+void back_op3(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+              unsigned b);
+/* d = a op immediate of 8 bits */
+void back_op_imm(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+                 int imm);
+/* As back_op3, with a further word. */
+void back_op_ext(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+                 unsigned b, uint32_t ext);
+/* op with one 16-bit slot or number, and words behind it */
+void back_op16(struct wb_wasm_install *x, enum op op, unsigned number);
+void back_word(struct wb_wasm_install *x, uint32_t word);
+void back_const(struct wb_wasm_install *x, unsigned d, unsigned width, uint64_t value);
+void back_move(struct wb_wasm_install *x, unsigned d, unsigned a, unsigned width);
+void back_global(struct wb_wasm_install *x, bool set, unsigned slot, unsigned width,
+                 unsigned global_slot);
+void back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+               uint32_t offset);
+void back_store(struct wb_wasm_install *x, enum op op, unsigned value, unsigned a, uint32_t offset);
+void back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a, unsigned b,
+                 unsigned cond);
+
+/* Redirects the newest instruction's result from one slot to another; false when that is not possible. */
+bool back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to);
+/* Code may be reached from elsewhere here: what is known about the newest instruction is void. */
+static inline void back_barrier(struct wb_wasm_install *x)
+{
+    x->last_at = 0;
+}
+
+/* A comparison of i32, or a test of one slot against 0. */
+struct compare {
+    uint8_t cond; /* enum cond */
+    bool has_imm;
+    uint16_t a, b;
+    int8_t imm;
+    uint16_t home; /* free slot for the truth value */
+};
+void back_compare(struct wb_wasm_install *x, const struct compare *c, unsigned d);
+/* Branch taken when c holds (or does not: negate); its branch word is written next. */
+void back_branch_if(struct wb_wasm_install *x, const struct compare *c, bool negate);
+/* Branch word to a block's label. */
+void back_label_word(struct wb_wasm_install *x, struct wb_wasm_control *label);
+/* Branch word whose target is bound later, by its place. */
+uint32_t back_hole(struct wb_wasm_install *x);
+void back_bind_hole(struct wb_wasm_install *x, uint32_t hole);
+/* Binds all branch words that wait for a block's end. */
+void back_bind(struct wb_wasm_install *x, struct wb_wasm_control *label);
+/* Place of the next instruction, as branch words count; faults when the function is too large. */
+uint16_t back_here(struct wb_wasm_install *x);
+
+#endif

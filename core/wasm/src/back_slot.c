@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Slot code: see format.h for its words. An instruction holds 8-bit slots. In the rare function that needs more than
+ * 256, FAR copies the operands to a small frame of the instance, the instruction runs there, and FAR_OUT copies its
+ * result back. */
+#include "back.h"
+
+static bool live(const struct wb_wasm_install *x)
+{
+    return !x->dead && !failed(x);
+}
+
+void back_func_begin(struct wb_wasm_install *x, uint32_t zero_slots, uint32_t module_offset)
+{
+    x->code_at = x->out_len;
+    out_program(x, x->funcs_at + x->func * 8 + 4, x->out_len);
+    out_word(x, 0xffff | zero_slots << 16);
+    out_word(x, x->param_slots);
+    out_word(x, module_offset);
+    back_barrier(x);
+}
+
+void back_func_end(struct wb_wasm_install *x)
+{
+    uint32_t word = out_read(x, x->code_at);
+    out_program(x, x->code_at, (word & 0xffff0000u) | x->slots_max);
+}
+
+void back_word(struct wb_wasm_install *x, uint32_t word)
+{
+    if (live(x)) {
+        out_word(x, word);
+    }
+}
+
+/* Writes an instruction; d's, a's and b's slots may lie anywhere. */
+static void write(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+                  unsigned b, bool b_is_imm, const uint32_t *ext)
+{
+    if (!live(x)) {
+        return;
+    }
+    bool is_far = d > 255 || a > 255 || (!b_is_imm && b > 255);
+    if (!is_far) {
+        x->last_at = width > 0 ? x->out_len : 0;
+        x->last_dst = d;
+        out_word(x, op_word(op, d, a, b));
+        if (ext != NULL) {
+            out_word(x, *ext);
+        }
+        return;
+    }
+    out_word(x, OP_FAR);
+    out_word(x, a | (b_is_imm ? 0 : b << 16));
+    out_word(x, d);
+    out_word(x, op_word(op, 0, 2, b_is_imm ? b : 4));
+    if (ext != NULL) {
+        out_word(x, *ext);
+    }
+    out_word(x, OP_FAR_OUT | width << 8 | d << 16);
+    x->last_at = 0;
+}
+
+void back_op3(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+              unsigned b)
+{
+    write(x, op, d, width, a, b, false, NULL);
+}
+
+void back_op_imm(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+                 int imm)
+{
+    write(x, op, d, width, a, (unsigned)imm & 0xff, true, NULL);
+}
+
+void back_op_ext(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+                 unsigned b, uint32_t ext)
+{
+    write(x, op, d, width, a, b, false, &ext);
+}
+
+void back_op16(struct wb_wasm_install *x, enum op op, unsigned number)
+{
+    if (live(x)) {
+        out_word(x, op | number << 16);
+        x->last_at = 0;
+    }
+}
+
+void back_const(struct wb_wasm_install *x, unsigned d, unsigned width, uint64_t value)
+{
+    if (!live(x)) {
+        return;
+    }
+    int64_t number = width == 2 ? (int64_t)value : (int32_t)(uint32_t)value;
+    bool is_short = number >= -0x8000 && number <= 0x7fff;
+    bool is_far = d > 255;
+    if (is_far) {
+        out_word(x, OP_FAR);
+        out_word(x, 0);
+        out_word(x, d);
+    }
+    unsigned place = is_far ? 0 : d;
+    x->last_at = is_far ? 0 : x->out_len;
+    x->last_dst = d;
+    if (is_short) {
+        out_word(x, (width == 2 ? OP_MOVI64 : OP_MOVI) | place << 8 | (uint32_t)number << 16);
+    } else {
+        out_word(x, op_word(width == 2 ? OP_MOVW64 : OP_MOVW, place, 0, 0));
+        out_word(x, (uint32_t)value);
+        if (width == 2) {
+            out_word(x, (uint32_t)(value >> 32));
+        }
+    }
+    if (is_far) {
+        out_word(x, OP_FAR_OUT | width << 8 | d << 16);
+    }
+}
+
+void back_move(struct wb_wasm_install *x, unsigned d, unsigned a, unsigned width)
+{
+    if (d != a) {
+        write(x, width == 2 ? OP_MOV64 : OP_MOV, d, width, a, 0, true, NULL);
+    }
+}
+
+void back_global(struct wb_wasm_install *x, bool set, unsigned slot, unsigned width,
+                 unsigned global_slot)
+{
+    if (!live(x)) {
+        return;
+    }
+    enum op op = set ? (width == 2 ? OP_GSET64 : OP_GSET) : width == 2 ? OP_GGET64 : OP_GGET;
+    bool is_far = slot > 255;
+    if (is_far) {
+        out_word(x, OP_FAR);
+        out_word(x, 0);
+        out_word(x, slot);
+    }
+    x->last_at = is_far || set ? 0 : x->out_len;
+    x->last_dst = slot;
+    out_word(x, op | (is_far ? 0 : slot) << 8 | global_slot << 16);
+    if (is_far) {
+        out_word(x, OP_FAR_OUT | (set ? 0 : width) << 8 | slot << 16);
+    }
+}
+
+void back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+               uint32_t offset)
+{
+    if (offset <= 255) {
+        write(x, op, d, width, a, offset, true, NULL);
+    } else {
+        write(x, (enum op)(op + (OP_L32X - OP_L32)), d, width, a, 0, true, &offset);
+    }
+}
+
+void back_store(struct wb_wasm_install *x, enum op op, unsigned value, unsigned a, uint32_t offset)
+{
+    back_load(x, op, value, 0, a, offset);
+}
+
+void back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a, unsigned b,
+                 unsigned cond)
+{
+    if (d <= 255 && a <= 255 && b <= 255) {
+        uint32_t ext = cond;
+        write(x, width == 2 ? OP_SELECT64 : OP_SELECT, d, width, a, b, false, &ext);
+        return;
+    }
+    if (!live(x)) {
+        return;
+    }
+    back_move(x, d, a, width); /* d is a's home or above all operands: b and cond are still there */
+    back_op16(x, OP_BRNZ, cond);
+    uint32_t hole = back_hole(x);
+    back_move(x, d, b, width);
+    back_bind_hole(x, hole);
+}
+
+bool back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to)
+{
+    if (x->last_at == 0 || x->last_dst != from || to > 255 || !out_is_open(x, x->last_at)) {
+        return false;
+    }
+    uint32_t word = out_read(x, x->last_at);
+    out_program(x, x->last_at, (word & ~0xff00u) | to << 8);
+    x->last_at = 0;
+    return true;
+}
+
+/* ---- comparisons and branches ------------------------------------------------------------- */
+
+void back_compare(struct wb_wasm_install *x, const struct compare *c, unsigned d)
+{
+    if (c->has_imm) {
+        back_op_imm(x, (enum op)(OP_I32_EQI + c->cond), d, 1, c->a, c->imm);
+    } else {
+        back_op3(x, (enum op)(OP_I32_EQ + c->cond), d, 1, c->a, c->b);
+    }
+}
+
+void back_branch_if(struct wb_wasm_install *x, const struct compare *c, bool negate)
+{
+    if (!live(x)) {
+        return;
+    }
+    unsigned cond = c->cond ^ (negate ? 1u : 0u);
+    if (c->has_imm && c->imm == 0 && c->cond <= C_NE) {
+        back_op16(x, cond == C_EQ ? OP_BRZ : OP_BRNZ, c->a);
+    } else if (c->a > 255 || (!c->has_imm && c->b > 255)) {
+        back_compare(x, c, c->home);
+        back_op16(x, negate ? OP_BRZ : OP_BRNZ, c->home);
+    } else {
+        unsigned op = (c->has_imm ? OP_BR_EQI : OP_BR_EQ) + cond;
+        out_word(x, op_word(op, 0, c->a, c->has_imm ? (unsigned)c->imm : c->b));
+        x->last_at = 0;
+    }
+}
+
+uint16_t back_here(struct wb_wasm_install *x)
+{
+    uint32_t here = (x->out_len - x->code_at) / 4;
+    if (here > 0xffff) {
+        over_limit(x, "function is too large");
+    }
+    return (uint16_t)here;
+}
+
+/* Writes the distance into the branch word at place; its lower half stays. */
+static void resolve(struct wb_wasm_install *x, uint32_t place, uint32_t target)
+{
+    int32_t distance = (int32_t)target - (int32_t)place;
+    if (distance > 0x7fff) {
+        over_limit(x, "function is too large for a branch");
+        return;
+    }
+    uint32_t offset = x->code_at + place * 4;
+    uint32_t word = out_read(x, offset);
+    out_program(x, offset, (word & 0xffff) | (uint32_t)distance << 16);
+}
+
+void back_label_word(struct wb_wasm_install *x, struct wb_wasm_control *label)
+{
+    if (!live(x)) {
+        return;
+    }
+    uint16_t here = back_here(x);
+    if (label->kind == BLOCK_LOOP) {
+        int32_t distance = (int32_t)label->chain - here;
+        if (distance < -0x8000) {
+            over_limit(x, "function is too large for a branch");
+        }
+        out_word(x, (uint32_t)distance << 16);
+    } else {
+        out_word(x, 0xffff0000u | label->chain);
+        label->chain = here;
+    }
+    x->last_at = 0;
+}
+
+uint32_t back_hole(struct wb_wasm_install *x)
+{
+    if (!live(x)) {
+        return 0;
+    }
+    uint32_t here = back_here(x);
+    out_word(x, 0xffff0000u);
+    return here;
+}
+
+void back_bind_hole(struct wb_wasm_install *x, uint32_t hole)
+{
+    x->last_at = 0;
+    if (hole != 0 && !failed(x)) {
+        resolve(x, hole, back_here(x));
+    }
+}
+
+void back_bind(struct wb_wasm_install *x, struct wb_wasm_control *label)
+{
+    uint16_t here = back_here(x);
+    uint32_t place = label->chain;
+    while (place != 0 && !failed(x)) {
+        uint32_t next = out_read(x, x->code_at + place * 4) & 0xffff;
+        resolve(x, place, here);
+        place = next;
+    }
+    label->chain = 0;
+    x->last_at = 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* What the parts of the run time share. interp.c: the loop; ops.c: operations out of line; instance.c: set-up, calls,
+ * results; image.c: what an image contains. */
+#ifndef WB_WASM_RUN_H
+#define WB_WASM_RUN_H
+
+#include "format.h"
+
+/* Arena bytes for globals, tables and dropped flags. */
+uint32_t instance_ram_len(uint32_t global_slots, uint32_t tables, uint32_t table_entries,
+                          uint32_t elems, uint32_t datas);
+
+static inline uint32_t header(const struct wb_wasm_image *image, enum image_header field)
+{
+    return image->base[field];
+}
+
+static inline const uint32_t *image_at(const struct wb_wasm_image *image, uint32_t offset)
+{
+    return image->base + offset / 4;
+}
+
+/* Entry of a function: [canonical type …] [code offset or host index]. */
+static inline const uint32_t *func_entry(const struct wb_wasm_image *image, uint32_t func)
+{
+    return image_at(image, header(image, H_FUNCS)) + (size_t)func * 2;
+}
+
+struct func_type {
+    uint16_t params, results, param_slots, result_slots;
+    const uint8_t *items; /* parameters, then results */
+};
+void func_type_get(const struct wb_wasm_image *image, uint32_t type, struct func_type *out);
+
+static inline uint64_t slots_get64(const uint32_t *slot)
+{
+    return slot[0] | (uint64_t)slot[1] << 32;
+}
+
+static inline void slots_put64(uint32_t *slot, uint64_t value)
+{
+    slot[0] = (uint32_t)value;
+    slot[1] = (uint32_t)(value >> 32);
+}
+
+/* Operations that take the address of their word's slots; the result is a trap or WB_WASM_TRAP_NONE. */
+enum wb_wasm_trap_kind op_slow(uint32_t *fp, uint32_t word);
+enum wb_wasm_trap_kind op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
+                               uint32_t ext, uint32_t *cost);
+
+/* Table and memory initialisation, as table.init and memory.init do it. */
+enum wb_wasm_trap_kind table_init(struct wb_wasm_instance *inst, uint32_t table, uint32_t segment,
+                                  uint32_t to, uint32_t from, uint32_t count);
+enum wb_wasm_trap_kind memory_init(struct wb_wasm_instance *inst, uint32_t segment, uint32_t to,
+                                   uint32_t from, uint32_t count);
+
+/* Whether size bytes at base + offset are there; otherwise notes the trap. */
+bool memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset, uint32_t size);
+/* Accesses below this need no look at the memory's last bytes. */
+static inline uint32_t memory_safe(const struct wb_wasm_instance *inst)
+{
+    return inst->memory_len >= 8 ? inst->memory_len - 7 : 0;
+}
+
+/* Moves a host function's or caller's values between slots and 64-bit words. */
+void values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots, uint64_t *values);
+void values_pack(const uint8_t *types, unsigned count, const uint64_t *values, uint32_t *slots);
+
+enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel);
+
+static inline bool bit_get(const uint32_t *bits, uint32_t index)
+{
+    return (bits[index / 32] >> index % 32 & 1) != 0;
+}
+
+#endif

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Runs the specification's test scripts as wast2json writes them: every command of every file below
+ * WB_SHARED_DIR/spec-tests/core-2.0, or the files named as arguments. Modules are installed in chunks of changing size into
+ * a sink that checks the rules of NOR flash. What needs a module that another one exports from (register) is skipped,
+ * and counted. Ends with "N passed, N failed, N skipped". */
+#include <dirent.h>
+#include <jansson.h>
+#include <libgen.h>
+
+#include "wb_test.h"
+#include "wasm_fixture.h"
+
+#define ARENA_LEN (256u << 20)
+
+struct module {
+    struct flash flash;
+    struct wb_wasm_instance inst;
+    void *arena;
+    char *name;
+    bool usable;
+    struct module *next;
+};
+
+static struct {
+    unsigned passed, failed, skipped;
+    const char *file;
+    char dir[1024];
+    struct module *modules; /* newest first */
+    struct module *current;
+    char registered[32][64];
+    unsigned registered_count;
+    bool current_foreign; /* the newest module could not be made for lack of linking */
+} t;
+
+/* ---- what the host offers ----------------------------------------------------------------- */
+
+static enum wb_wasm_host print(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+{
+    (void)ctx;
+    (void)inst;
+    (void)slots;
+    return WB_WASM_HOST_DONE;
+}
+
+static const struct wb_wasm_host_func host_funcs[] = {{print, NULL}};
+static const uint64_t host_globals[] = {666, 666, 0x4426a666, 0x4084d4cccccccccd};
+static const struct wb_wasm_import host_imports[] = {
+    {"spectest", "print", ">", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "print_i32", "i>", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "print_i64", "I>", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "print_f32", "f>", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "print_f64", "F>", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "print_i32_f32", "if>", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "print_f64_f64", "FF>", 0, WB_WASM_FUNC, 0, 0},
+    {"spectest", "global_i32", "i", 0, WB_WASM_GLOBAL, 0, 0},
+    {"spectest", "global_i64", "I", 1, WB_WASM_GLOBAL, 0, 0},
+    {"spectest", "global_f32", "f", 2, WB_WASM_GLOBAL, 0, 0},
+    {"spectest", "global_f64", "F", 3, WB_WASM_GLOBAL, 0, 0},
+    {"spectest", "table", "p", 0, WB_WASM_TABLE, 10, 20},
+    {"spectest", "memory", "", 0, WB_WASM_MEMORY, 1, 2},
+};
+
+/* ---- report ------------------------------------------------------------------------------- */
+
+static void failed(const json_t *command, const char *what, const char *more)
+{
+    t.failed++;
+    printf("FAIL %s:%d %s: %s %s\n", t.file, (int)json_integer_value(json_object_get(command, "line")),
+           json_string_value(json_object_get(command, "type")), what, more != NULL ? more : "");
+}
+
+static void *file_read(const char *name, size_t *len)
+{
+    char path[2048];
+    snprintf(path, sizeof path, "%s/%s", t.dir, name);
+    FILE *f = fopen(path, "rb");
+    if (f == NULL) {
+        return NULL;
+    }
+    fseek(f, 0, SEEK_END);
+    *len = (size_t)ftell(f);
+    rewind(f);
+    void *bytes = malloc(*len + 1);
+    *len = fread(bytes, 1, *len, f);
+    fclose(f);
+    return bytes;
+}
+
+/* ---- modules ------------------------------------------------------------------------------ */
+
+static void module_free(struct module *m)
+{
+    flash_free(&m->flash);
+    free(m->arena);
+    free(m->name);
+    free(m);
+}
+
+/* Installs a command's module. */
+static enum wb_err install(const json_t *command, struct flash *flash, struct wb_wasm_install *x)
+{
+    static unsigned chunk;
+    static uint32_t mem[4096];
+    size_t len;
+    const char *name = json_string_value(json_object_get(command, "filename"));
+    void *bytes = file_read(name, &len);
+    if (bytes == NULL) {
+        return WB_ERR_IO;
+    }
+    enum wb_err err = flash_install(flash, x, host_imports, WB_ARRAY_LEN(host_imports), mem, sizeof mem, bytes,
+                                    len, chunk++ % 7);
+    free(bytes);
+    if (flash->broken != NULL) {
+        failed(command, "flash rule broken:", flash->broken);
+    }
+    return err;
+}
+
+static bool is_registered(const char *module)
+{
+    for (unsigned i = 0; i < t.registered_count; i++) {
+        if (strcmp(t.registered[i], module) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum wb_wasm_status finish(struct wb_wasm_instance *inst)
+{
+    enum wb_wasm_status status;
+    unsigned rounds = 0;
+    do {
+        status = wb_wasm_run(inst, rounds < 100 ? 100 : 1000000); /* little fuel first: interrupts a lot */
+    } while (status == WB_WASM_OUT_OF_FUEL && ++rounds < 2000);
+    return status;
+}
+
+/* Makes an instance; on failure trap tells which trap it was. */
+static enum wb_err instantiate(struct module *m, struct wb_fault *fault, const char **trap)
+{
+    struct wb_wasm_image image;
+    struct wb_wasm_instance_cfg cfg = {.stack_bytes = 256 * 1024,
+                                       .table_extra = 2000,
+                                       .funcs = host_funcs,
+                                       .func_count = WB_ARRAY_LEN(host_funcs),
+                                       .globals = host_globals,
+                                       .global_count = WB_ARRAY_LEN(host_globals)};
+    enum wb_err err = wb_wasm_image_open(&image, m->flash.bytes, m->flash.len);
+    if (err != WB_OK) {
+        return err;
+    }
+    m->arena = malloc(ARENA_LEN);
+    err = wb_wasm_instance_init(&m->inst, &image, m->arena, ARENA_LEN, &cfg, fault);
+    *trap = fault->what;
+    if (err == WB_OK && wb_wasm_status(&m->inst) == WB_WASM_READY && finish(&m->inst) != WB_WASM_DONE) {
+        struct wb_wasm_trap info;
+        wb_wasm_trap_get(&m->inst, &info);
+        *trap = wb_wasm_trap_str(info.kind);
+        return WB_ERR_TRAP;
+    }
+    return err;
+}
+
+static void run_module(const json_t *command)
+{
+    struct module *m = calloc(1, sizeof *m);
+    struct wb_wasm_install x;
+    struct wb_fault fault = {0};
+    const char *trap = NULL;
+    const char *name = json_string_value(json_object_get(command, "name"));
+    m->name = name != NULL ? strdup(name) : NULL;
+    m->next = t.modules;
+    t.modules = m;
+    t.current = m;
+    enum wb_err err = install(command, &m->flash, &x);
+    if (err == WB_ERR_IMPORT && is_registered(x.import_module)) {
+        t.skipped++;
+        return;
+    }
+    if (err == WB_OK) {
+        err = instantiate(m, &fault, &trap);
+    }
+    if (err != WB_OK) {
+        failed(command, wb_err_str(err), x.fault.what != NULL ? x.fault.what : trap);
+        printf("     at %x\n", x.fault.where[1]);
+        return;
+    }
+    m->usable = true;
+    t.passed++;
+}
+
+static struct module *module_find(const json_t *action)
+{
+    const char *name = json_string_value(json_object_get(action, "module"));
+    if (name == NULL) {
+        return t.current;
+    }
+    for (struct module *m = t.modules; m != NULL; m = m->next) {
+        if (m->name != NULL && strcmp(m->name, name) == 0) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+/* ---- actions ------------------------------------------------------------------------------ */
+
+static uint64_t value_read(const json_t *value)
+{
+    const char *type = json_string_value(json_object_get(value, "type"));
+    const char *text = json_string_value(json_object_get(value, "value"));
+    if (strcmp(text, "null") == 0) {
+        return 0;
+    }
+    uint64_t number = strtoull(text, NULL, 10);
+    return strcmp(type, "externref") == 0 ? number + 1 : number;
+}
+
+static bool value_matches(const json_t *expected, uint64_t value)
+{
+    const char *type = json_string_value(json_object_get(expected, "type"));
+    const char *text = json_string_value(json_object_get(expected, "value"));
+    bool is32 = strcmp(type, "f32") == 0;
+    if (strncmp(text, "nan:", 4) == 0) {
+        uint64_t quiet = is32 ? 0x7fc00000 : 0x7ff8000000000000;
+        uint64_t sign = is32 ? 0x80000000 : (uint64_t)1 << 63;
+        return strcmp(text, "nan:canonical") == 0 ? (value & ~sign) == quiet : (value & quiet) == quiet;
+    }
+    return value == value_read(expected);
+}
+
+enum outcome { RETURNED, TRAPPED, SKIPPED, ERROR };
+
+/* Runs an action; values receives up to 16 results. */
+static enum outcome act(const json_t *action, uint64_t *values, size_t *count, const char **text)
+{
+    struct module *m = module_find(action);
+    const char *field = json_string_value(json_object_get(action, "field"));
+    uint32_t index;
+    if (m == NULL || !m->usable) {
+        return SKIPPED;
+    }
+    if (strcmp(json_string_value(json_object_get(action, "type")), "get") == 0) {
+        *count = 1;
+        if (wb_wasm_export_find(&m->inst.image, WB_WASM_GLOBAL, field, &index) != WB_OK
+            || wb_wasm_global_get(&m->inst, index, values) != WB_OK) {
+            *text = "no such global";
+            return ERROR;
+        }
+        return RETURNED;
+    }
+    uint64_t args[32];
+    const json_t *list = json_object_get(action, "args");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        args[i] = value_read(json_array_get(list, i));
+    }
+    if (wb_wasm_export_find(&m->inst.image, WB_WASM_FUNC, field, &index) != WB_OK) {
+        *text = "no such function";
+        return ERROR;
+    }
+    enum wb_err err = wb_wasm_call(&m->inst, index, args, json_array_size(list));
+    if (err != WB_OK) {
+        *text = wb_err_str(err);
+        return ERROR;
+    }
+    enum wb_wasm_status status = finish(&m->inst);
+    if (status == WB_WASM_TRAP) {
+        struct wb_wasm_trap trap;
+        wb_wasm_trap_get(&m->inst, &trap);
+        *text = wb_wasm_trap_str(trap.kind);
+        return TRAPPED;
+    }
+    if (status != WB_WASM_DONE) {
+        *text = "did not end";
+        return ERROR;
+    }
+    *count = wb_wasm_results(&m->inst, values, 16);
+    return RETURNED;
+}
+
+static void run_action(const json_t *command, const char *type)
+{
+    uint64_t values[16];
+    size_t count = 0;
+    const char *text = "";
+    const json_t *expected = json_object_get(command, "expected");
+    enum outcome outcome = act(json_object_get(command, "action"), values, &count, &text);
+    if (outcome == SKIPPED) {
+        t.skipped++;
+        return;
+    }
+    if (outcome == ERROR) {
+        failed(command, text, NULL);
+        return;
+    }
+    if (strcmp(type, "assert_trap") == 0 || strcmp(type, "assert_exhaustion") == 0) {
+        const char *want = json_string_value(json_object_get(command, "text"));
+        if (outcome != TRAPPED) {
+            failed(command, "returned, expected", want);
+        } else if (strncmp(want, text, strlen(text)) != 0) {
+            failed(command, want, text);
+        } else {
+            t.passed++;
+        }
+        return;
+    }
+    if (outcome == TRAPPED) {
+        failed(command, "trapped:", text);
+        return;
+    }
+    if (strcmp(type, "assert_return") == 0) {
+        bool same = count == json_array_size(expected);
+        for (size_t i = 0; same && i < count; i++) {
+            same = value_matches(json_array_get(expected, i), values[i]);
+        }
+        if (!same) {
+            char more[64];
+            snprintf(more, sizeof more, "%zu values, 0x%llx", count, (unsigned long long)values[0]);
+            failed(command, "other result", more);
+            return;
+        }
+    }
+    t.passed++;
+}
+
+/* ---- modules that must be refused --------------------------------------------------------- */
+
+static void run_refused(const json_t *command, const char *type)
+{
+    struct flash flash = {0};
+    struct wb_wasm_install x;
+    const char *module_type = json_string_value(json_object_get(command, "module_type"));
+    if (module_type != NULL && strcmp(module_type, "binary") != 0) {
+        t.skipped++;
+        return;
+    }
+    enum wb_err err = install(command, &flash, &x);
+    bool malformed = strcmp(type, "assert_malformed") == 0;
+    if (err == WB_OK) {
+        failed(command, "accepted:", json_string_value(json_object_get(command, "text")));
+    } else if (err != (malformed ? WB_ERR_FORMAT : WB_ERR_VALIDATION)
+               && !(err == WB_ERR_LIMIT || err == WB_ERR_IMPORT || err == WB_ERR_UNSUPPORTED)) {
+        failed(command, x.fault.what, json_string_value(json_object_get(command, "text")));
+    } else {
+        t.passed++;
+    }
+    flash_free(&flash);
+}
+
+/* assert_unlinkable, assert_uninstantiable */
+static void run_unusable(const json_t *command, const char *type)
+{
+    struct module *m = calloc(1, sizeof *m);
+    struct wb_wasm_install x;
+    struct wb_fault fault = {0};
+    const char *trap = NULL;
+    const char *want = json_string_value(json_object_get(command, "text"));
+    enum wb_err err = install(command, &m->flash, &x);
+    if (err == WB_ERR_IMPORT && is_registered(x.import_module)) {
+        t.skipped++;
+    } else if (strcmp(type, "assert_unlinkable") == 0) {
+        if (err == WB_ERR_IMPORT && strcmp(x.fault.what, want) == 0) {
+            t.passed++;
+        } else {
+            failed(command, want, wb_err_str(err));
+        }
+    } else {
+        err = err == WB_OK ? instantiate(m, &fault, &trap) : err;
+        if (err == WB_ERR_TRAP && strcmp(trap, want) == 0) {
+            t.passed++;
+        } else {
+            failed(command, want, err == WB_ERR_TRAP ? trap : wb_err_str(err));
+        }
+    }
+    module_free(m);
+}
+
+static void run_register(const json_t *command)
+{
+    const char *as = json_string_value(json_object_get(command, "as"));
+    if (t.registered_count < WB_ARRAY_LEN(t.registered)) {
+        snprintf(t.registered[t.registered_count++], sizeof t.registered[0], "%s", as);
+    }
+    t.skipped++;
+}
+
+static void run_file(const char *path)
+{
+    char copy[1024];
+    json_error_t error;
+    json_t *script = json_load_file(path, 0, &error);
+    if (script == NULL) {
+        printf("FAIL %s: %s\n", path, error.text);
+        t.failed++;
+        return;
+    }
+    snprintf(copy, sizeof copy, "%s", path);
+    snprintf(t.dir, sizeof t.dir, "%s", dirname(copy));
+    t.file = strrchr(path, '/') + 1;
+    size_t i;
+    json_t *command;
+    json_array_foreach(json_object_get(script, "commands"), i, command)
+    {
+        const char *type = json_string_value(json_object_get(command, "type"));
+        if (strcmp(type, "module") == 0) {
+            run_module(command);
+        } else if (strcmp(type, "register") == 0) {
+            run_register(command);
+        } else if (strcmp(type, "assert_invalid") == 0 || strcmp(type, "assert_malformed") == 0) {
+            run_refused(command, type);
+        } else if (strcmp(type, "assert_unlinkable") == 0 || strcmp(type, "assert_uninstantiable") == 0) {
+            run_unusable(command, type);
+        } else {
+            run_action(command, type);
+        }
+    }
+    while (t.modules != NULL) {
+        struct module *next = t.modules->next;
+        module_free(t.modules);
+        t.modules = next;
+    }
+    t.current = NULL;
+    t.registered_count = 0;
+    json_decref(script);
+}
+
+static void run_folder(const char *folder)
+{
+    struct dirent **names;
+    int count = scandir(folder, &names, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        char path[2048];
+        if (names[i]->d_name[0] != '.') {
+            snprintf(path, sizeof path, "%s/%s/%s.json", folder, names[i]->d_name, names[i]->d_name);
+            run_file(path);
+        }
+        free(names[i]);
+    }
+    if (count >= 0) {
+        free(names);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = WB_SHARED_DIR "/spec-tests/core-2.0";
+    for (int i = 1; i < argc; i++) {
+        run_file(argv[i]);
+    }
+    if (argc <= 1) {
+        DIR *dir = opendir(folder);
+        if (dir == NULL) {
+            printf("skipped: %s is not there (the specification's tests, converted)\n", folder);
+            return WB_TEST_SKIPPED;
+        }
+        closedir(dir);
+        run_folder(folder);
+        run_folder(WB_SHARED_DIR "/spec-tests/extended-const");
+    }
+    printf("%u passed, %u failed, %u skipped\n", t.passed, t.failed, t.skipped);
+    return t.failed == 0 ? 0 : 1;
+}
