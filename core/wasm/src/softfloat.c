@@ -644,7 +644,8 @@ enum wb_float_outcome wb_f32_to_i64_u(uint32_t a, uint64_t *out)
 
 uint64_t wb_f64_from_i64_u(uint64_t a)
 {
-    return pack64(0, 1023 + 62 + 1, shift_jam64(a, 1));
+    const int shift = (int)(a >> 63); /* leaves 63 bits */
+    return pack64(0, 1023 + 62 + shift, shift_jam64(a, shift));
 }
 
 uint64_t wb_f64_from_i64_s(uint64_t a)
@@ -676,7 +677,8 @@ uint32_t wb_f32_from_i64_s(uint64_t a)
 
 uint32_t wb_f32_from_i32_u(uint32_t a)
 {
-    return pack32(0, 127 + 30 + 1, shift_jam32(a, 1));
+    const int shift = (int)(a >> 31);
+    return pack32(0, 127 + 30 + shift, shift_jam32(a, shift));
 }
 
 uint32_t wb_f32_from_i32_s(uint32_t a)
