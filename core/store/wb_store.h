@@ -46,16 +46,15 @@ struct wb_flash {
 
 struct wb_store { /* private */
     const struct wb_flash *flash;
-    uint32_t seq; /* sequence number of the head sector */
-    uint16_t
-        ends[WB_STORE_RECORD_SECTORS_MAX]; /* where each sector's records end, in words; 0 unused */
-    uint16_t write_start;                  /* sectors reserved by the writer; none when … */
-    uint16_t write_sectors;                /* … this is 0 */
-    uint16_t image_last;                   /* id of the image committed last */
-    uint8_t sectors;                       /* R */
-    uint8_t head;                          /* sector that records are appended to */
-    uint8_t used;                          /* sectors in use, head included */
-    bool head_closed;                      /* nothing may be appended to the head any more */
+    uint32_t seq;                               /* sequence number of the head sector */
+    uint16_t ends[WB_STORE_RECORD_SECTORS_MAX]; /* of each sector's records, in words; 0: unused */
+    uint16_t write_start;                       /* sectors reserved by the writer … */
+    uint16_t write_sectors;                     /* … 0: nothing is being written */
+    uint16_t image_last;                        /* id of the image committed last */
+    uint8_t sectors;                            /* R */
+    uint8_t head;                               /* sector that records are appended to */
+    uint8_t used;     /* sectors in use, head included; they end at head, cyclically */
+    bool head_closed; /* nothing may be appended to the head any more */
 };
 
 /* Record sectors (R) for a flash when the caller has no wish of its own: room for 12 KB of records
@@ -66,7 +65,7 @@ uint8_t wb_store_record_sectors(const struct wb_flash *flash);
  * default; else it must be what the store was formatted with. Outcomes: WB_ERR_NOT_FOUND the record
  * region is blank (all 0xff): format it. WB_ERR_FORMAT there is content, but none of ours;
  * formatting would destroy it, so ask. WB_ERR_UNSUPPORTED ours, of another version or geometry.
- * WB_ERR_INTEGRITY ours and damaged. Never formats by itself. */
+ * WB_ERR_INTEGRITY ours, and damaged (or a format was cut). Never formats by itself. */
 enum wb_err wb_store_mount(struct wb_store *store, const struct wb_flash *flash,
                            uint8_t record_sectors) WB_MUST_USE;
 
@@ -90,8 +89,8 @@ enum wb_err wb_store_get_mapped(const struct wb_store *store, uint16_t key, cons
                                 size_t *len) WB_MUST_USE;
 
 /* Replaces the value at once: after a cut there is the old one or the new one. An equal value costs
- * no flash operation. value must not be a borrow from this store (compaction may erase it). Outcomes:
- * WB_ERR_FULL, WB_ERR_LIMIT (longer than WB_STORE_VALUE_MAX); the old value stays. */
+ * no flash operation. value must not be a borrow from this store (compaction may erase it).
+ * Outcomes: WB_ERR_FULL, WB_ERR_LIMIT (longer than WB_STORE_VALUE_MAX); the old value stays. */
 enum wb_err wb_store_put(struct wb_store *store, uint16_t key, const void *value,
                          size_t len) WB_MUST_USE;
 
@@ -117,10 +116,11 @@ struct wb_store_image {
 /* An image being written; the caller's storage until commit or abort. */
 struct wb_store_writer { /* private */
     struct wb_store *store;
-    uint32_t base;   /* offset of the content in the flash */
-    uint32_t cap;    /* bytes reserved */
-    uint32_t len;    /* bytes appended so far */
-    uint32_t erased; /* sectors before this offset (from base) are erased */
+    uint32_t base;       /* offset of the content in the flash */
+    uint32_t cap;        /* bytes reserved */
+    uint32_t len;        /* bytes appended so far */
+    uint32_t programmed; /* of them in the flash; a multiple of 4 */
+    uint32_t erased;     /* sectors before this offset (from base) are erased */
     enum wb_err err;
     uint8_t page[WB_STORE_PAGE]; /* bytes of the last, not yet programmed page */
 };
