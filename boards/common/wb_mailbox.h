@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* wb_mailbox.h: flash commands between an emulated board and its launcher, on the console UART.
  * Shape    the board writes text and, in between, requests; the launcher answers each with one
- * reply Format   integers little-endian; CRC-32 (IEEE 802.3) over everything between start byte and
+ * reply Format   integers little-endian; CRC-32 (wb_crc32) over everything between start byte and
  * CRC request  0x01 op seq len:u16 addr:u32 payload[len] crc:u32 reply    0x01 'R' seq status
  * crc:u32 Text never contains 0x01. One request at a time; a reply repeats the request's seq. A
  * board that sees no reply repeats the request unchanged: all of them may be done twice. Limits
@@ -32,9 +32,6 @@ enum wb_mailbox_status {
     WB_MAILBOX_REFUSED_IO = 3,    /* the launcher could not keep it; nothing was promised */
     WB_MAILBOX_REFUSED_UNKNOWN = 4, /* no such op */
 };
-
-/* Continues a CRC-32; begin with 0. */
-uint32_t wb_mailbox_crc(uint32_t crc, const void *data, size_t len);
 
 /* Writes a request's head; the payload follows, then the CRC of head (without its start byte) and
  * payload. So a board sends from where the data lies. */

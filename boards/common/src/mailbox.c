@@ -8,19 +8,6 @@
 
 static bool request_complete(struct wb_mailbox_decoder *d, struct wb_mailbox_request *request);
 
-uint32_t wb_mailbox_crc(uint32_t crc, const void *data, size_t len)
-{
-    const uint8_t *at = data;
-    crc = ~crc;
-    for (size_t i = 0; i < len; i++) {
-        crc ^= at[i];
-        for (int bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ (0xEDB88320u & (0u - (crc & 1u)));
-        }
-    }
-    return ~crc;
-}
-
 void wb_mailbox_head(uint8_t head[WB_MAILBOX_HEAD_LEN], enum wb_mailbox_op op, uint8_t seq,
                      uint16_t len, uint32_t addr)
 {
@@ -43,7 +30,7 @@ void wb_mailbox_reply(uint8_t reply[WB_MAILBOX_REPLY_LEN], uint8_t seq,
     wb_write_u8(&w, 'R');
     wb_write_u8(&w, seq);
     wb_write_u8(&w, (uint8_t)status);
-    wb_write_le32(&w, wb_mailbox_crc(0, reply + 1, 3));
+    wb_write_le32(&w, wb_crc32(0, reply + 1, 3));
     WB_ASSERT(w.err == WB_OK && w.len == WB_MAILBOX_REPLY_LEN);
 }
 
@@ -56,7 +43,7 @@ bool wb_mailbox_reply_read(const uint8_t reply[WB_MAILBOX_REPLY_LEN], uint8_t *s
     uint8_t got_seq = wb_read_u8(&r);
     uint8_t got_status = wb_read_u8(&r);
     uint32_t crc = wb_read_le32(&r);
-    if (start != WB_MAILBOX_START || kind != 'R' || crc != wb_mailbox_crc(0, reply + 1, 3)) {
+    if (start != WB_MAILBOX_START || kind != 'R' || crc != wb_crc32(0, reply + 1, 3)) {
         return false;
     }
     *seq = got_seq;
@@ -115,7 +102,7 @@ static bool request_complete(struct wb_mailbox_decoder *d, struct wb_mailbox_req
     const uint8_t *payload = wb_read_bytes(&r, request->len);
     uint32_t crc = wb_read_le32(&r);
     WB_ASSERT(r.err == WB_OK);
-    bool good = crc == wb_mailbox_crc(0, d->packet + 1, WB_MAILBOX_HEAD_LEN - 1u + request->len);
+    bool good = crc == wb_crc32(0, d->packet + 1, WB_MAILBOX_HEAD_LEN - 1u + request->len);
     if (good) {
         memcpy(request->payload, payload, request->len);
     } else {

@@ -108,7 +108,7 @@ static void send(enum wb_mailbox_op op, uint8_t seq, uint32_t addr, const uint8_
     uint8_t head[WB_MAILBOX_HEAD_LEN];
     uint8_t tail[WB_MAILBOX_CRC_LEN];
     wb_mailbox_head(head, op, seq, len, addr);
-    uint32_t crc = wb_mailbox_crc(wb_mailbox_crc(0, head + 1, sizeof head - 1), data, len);
+    uint32_t crc = wb_crc32(wb_crc32(0, head + 1, sizeof head - 1), data, len);
     for (int i = 0; i < WB_MAILBOX_CRC_LEN; i++) {
         tail[i] = (uint8_t)(crc >> (8 * i));
     }
