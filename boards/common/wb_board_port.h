@@ -22,7 +22,7 @@ void wb_board_console_idle(wb_ms deadline);
 void wb_board_reset(void);
 
 /* Memory that the linker script leaves to the applications. */
-extern uint8_t wb_board_arena_start[], wb_board_arena_end[];
+extern uint8_t wb_board_arena_start[], wb_board_arena_size[]; /* the second's address is the size */
 /* The stack: painted by start-up code with WB_BOARD_STACK_PAINT. */
 extern uint32_t wb_board_stack_bottom[], wb_board_stack_top[];
 #define WB_BOARD_STACK_PAINT 0xA5A5A5A5u

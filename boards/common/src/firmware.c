@@ -82,7 +82,31 @@ static wb_ms stats_at;
 
 static const struct wb_agent_board services = {.log = board_log, .stats = board_stats};
 static const struct wb_link_cfg link_cfg = {.opens = true};
-static struct wb_agent_cfg cfg;
+static const struct wb_agent_cfg cfg = {
+    .device_type = BOARD_DEVICE_TYPE,
+    .firmware = WB_FIRMWARE_VERSION,
+    .reset_reason = reason,
+    .store = &store,
+    .drbg = &drbg,
+    .board = &services,
+    .slots = slots,
+    .slot_count = BOARD_SLOTS,
+    .arena = wb_board_arena_start,
+    .arena_len = (uint32_t)(uintptr_t)wb_board_arena_size,
+    .scratch = (uint8_t *)scratch,
+    .scratch_len = sizeof scratch,
+    .frame = frame,
+    .frame_len = sizeof frame,
+    .outbox = outbox,
+    .outbox_len = sizeof outbox,
+    .inbox = inbox,
+    .inbox_len = sizeof inbox,
+    .tls_in = tls_in,
+    .tls_in_len = sizeof tls_in,
+    .tls_out = tls_out,
+    .tls_out_len = sizeof tls_out,
+    .app_stack = BOARD_APP_STACK,
+};
 
 int main(void)
 {
@@ -167,31 +191,6 @@ static bool generator_seed(void)
 
 static void agent_start(void)
 {
-    cfg = (struct wb_agent_cfg){
-        .device_type = BOARD_DEVICE_TYPE,
-        .firmware = WB_FIRMWARE_VERSION,
-        .reset_reason = reason,
-        .store = &store,
-        .drbg = &drbg,
-        .board = &services,
-        .slots = slots,
-        .slot_count = BOARD_SLOTS,
-        .arena = wb_board_arena_start,
-        .arena_len = (uint32_t)(wb_board_arena_end - wb_board_arena_start),
-        .scratch = (uint8_t *)scratch,
-        .scratch_len = sizeof scratch,
-        .frame = frame,
-        .frame_len = sizeof frame,
-        .outbox = outbox,
-        .outbox_len = sizeof outbox,
-        .inbox = inbox,
-        .inbox_len = sizeof inbox,
-        .tls_in = tls_in,
-        .tls_in_len = sizeof tls_in,
-        .tls_out = tls_out,
-        .tls_out_len = sizeof tls_out,
-        .app_stack = BOARD_APP_STACK,
-    };
     enum wb_err err = wb_agent_init(&agent, &cfg, wb_hal_now_ms());
     WB_ASSERT(err == WB_OK); /* the buffers are sized by constants */
 }
