@@ -74,7 +74,7 @@ static struct range find_gap(const struct wb_store *store, uint32_t count)
 {
     struct range best = {0, 0};
     uint32_t from = store->sectors;
-    struct range taken;
+    struct range taken = {0, 0};
     bool more = true;
     while (more) {
         more = next_taken(store, from, &taken);
