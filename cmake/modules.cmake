@@ -6,7 +6,7 @@
 #   TESTS     names: tests/<name>_test.c becomes the ctest <module>_<name>
 
 set(WB_WARNINGS -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
-    -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Werror)
+    -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Wno-format-truncation -Werror)
 
 function(wb_sanitize target)
     if(WB_SANITIZE)
