@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* application_status.c: what the Devices say about an Application, summed up.
  *
- * First every device that should run it becomes a row (what it does there, and why); the rows give the
- * counts, the counts give the phase and the conditions, the first hundred rows, those with trouble first,
- * the list. */
+ * First every device that should run it becomes a row (what it does there, and why); the rows give
+ * the counts, the counts give the phase and the conditions, the first hundred rows, those with
+ * trouble first, the list. */
 #include "reconcile.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum row_state {
-    ROW_FAILED, /* order of the list */
+    ROW_FAILED,  /* order of the list */
     ROW_BLOCKED, /* cannot be assigned: the message says why */
     ROW_PENDING,
     ROW_OFFLINE,
@@ -22,7 +22,7 @@ enum row_state {
 struct row {
     const char *name;
     enum row_state state;
-    const char *blocked; /* why, for ROW_BLOCKED */
+    const char *blocked;               /* why, for ROW_BLOCKED */
     const struct world_device *device; /* NULL: does not exist */
     const struct wb_api_run *run;      /* NULL: not reported */
     int64_t revision;                  /* that it should run; 0: none */
@@ -162,7 +162,8 @@ static int by_trouble_then_name(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-/* ---- the list --------------------------------------------------------------------------------- */
+/* ---- the list ---------------------------------------------------------------------------------
+ */
 
 static void row_message(const struct row *row, char *text, size_t cap)
 {
@@ -171,8 +172,7 @@ static void row_message(const struct row *row, char *text, size_t cap)
     switch (row->state) {
     case ROW_BLOCKED: snprintf(text, cap, "%s", row->blocked); break;
     case ROW_OFFLINE:
-        snprintf(text, cap, "the device is %s%s",
-                 wb_api_device_phase_str(row->device->api.phase),
+        snprintf(text, cap, "the device is %s%s", wb_api_device_phase_str(row->device->api.phase),
                  run != NULL && run->phase == WB_API_RUN_RUNNING
                      ? "; the application ran when it was seen last"
                      : "");
@@ -200,8 +200,7 @@ static json_t *row_json(const struct row *row)
     const struct wb_api_run *run = row->run;
     enum wb_api_run_phase phase =
         run != NULL && run->phase != WB_API_RUN_NONE ? run->phase : WB_API_RUN_PENDING;
-    json_t *json =
-        json_pack("{s:s, s:s}", "name", row->name, "phase", wb_api_run_phase_str(phase));
+    json_t *json = json_pack("{s:s, s:s}", "name", row->name, "phase", wb_api_run_phase_str(phase));
     if (run != NULL && run->digest[0] != '\0') {
         json_object_set_new(json, "digest", json_string(run->digest));
     }
@@ -222,7 +221,8 @@ static json_t *list_json(const struct rows *rows)
     return list;
 }
 
-/* ---- counts and conditions -------------------------------------------------------------------- */
+/* ---- counts and conditions --------------------------------------------------------------------
+ */
 
 static struct wb_api_counts count_rows(const struct rows *rows)
 {
@@ -288,12 +288,12 @@ static struct wb_api_condition available_condition(struct summary *s)
     bool is_available = s->counts.running > 0;
     snprintf(s->text, sizeof s->text, "%u of %u devices run it.", s->counts.running,
              s->counts.target);
-    return (struct wb_api_condition){
-        WB_API_CONDITION_AVAILABLE, is_available ? WB_API_TRUE : WB_API_FALSE,
-        !is_available                              ? "NotRunning"
-        : s->counts.running == s->counts.target    ? "AllRunning"
-                                                   : "SomeRunning",
-        s->text};
+    return (struct wb_api_condition){WB_API_CONDITION_AVAILABLE,
+                                     is_available ? WB_API_TRUE : WB_API_FALSE,
+                                     !is_available                           ? "NotRunning"
+                                     : s->counts.running == s->counts.target ? "AllRunning"
+                                                                             : "SomeRunning",
+                                     s->text};
 }
 
 static struct wb_api_condition degraded_condition(struct summary *s)
@@ -308,8 +308,8 @@ static struct wb_api_condition degraded_condition(struct summary *s)
     }
     if (first != NULL && first->state == ROW_BLOCKED) {
         snprintf(s->text, sizeof s->text, "%s: %s", first->name, first->blocked);
-        return (struct wb_api_condition){WB_API_CONDITION_DEGRADED, WB_API_TRUE,
-                                         "TargetNotUsable", s->text};
+        return (struct wb_api_condition){WB_API_CONDITION_DEGRADED, WB_API_TRUE, "TargetNotUsable",
+                                         s->text};
     }
     return (struct wb_api_condition){WB_API_CONDITION_DEGRADED, WB_API_FALSE, "NoFailures",
                                      "No device reports a failure."};
@@ -328,15 +328,16 @@ static json_t *conditions_json(struct summary *s, struct reconcile_now now)
     return list;
 }
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------
+ */
 
 /* When it was given to devices last: now, if this is the first status of this generation. */
 static json_t *last_deployed(const struct summary *s, struct reconcile_now now)
 {
     const json_t *status = s->application->api.status;
     json_t *before = json_object_get(status, "lastDeployed");
-    bool is_deployed = s->application->verdict.reason == NULL &&
-                       !s->application->api.is_paused && s->counts.target > 0;
+    bool is_deployed = s->application->verdict.reason == NULL && !s->application->api.is_paused &&
+                       s->counts.target > 0;
     bool is_new = wb_api_integer_at(status, 0, "observedGeneration", NULL) !=
                       s->application->api.meta.generation ||
                   before == NULL;
@@ -383,17 +384,16 @@ json_t *reconcile_application_status(const struct world *world,
     }
     struct summary s = {.application = application, .rows = &rows, .counts = count_rows(&rows)};
     bool is_accepted = application->verdict.reason == NULL;
-    enum wb_api_application_phase phase =
-        wb_api_application_phase_derive(is_accepted, &s.counts);
-    const char *digest = is_accepted                        ? application->verdict.digest
+    enum wb_api_application_phase phase = wb_api_application_phase_derive(is_accepted, &s.counts);
+    const char *digest = is_accepted                       ? application->verdict.digest
                          : application->api.digest != NULL ? application->api.digest
                                                            : "";
-    json_t *wanted = json_pack(
-        "{s:I, s:s, s:{s:i, s:i, s:i, s:i}, s:o}", "observedGeneration",
-        (json_int_t)application->api.meta.generation, "phase",
-        wb_api_application_phase_str(phase), "counts", "target", (int)s.counts.target, "running",
-        (int)s.counts.running, "failed", (int)s.counts.failed, "stopped", (int)s.counts.stopped,
-        "deployedDevices", list_json(&rows));
+    json_t *wanted =
+        json_pack("{s:I, s:s, s:{s:i, s:i, s:i, s:i}, s:o}", "observedGeneration",
+                  (json_int_t)application->api.meta.generation, "phase",
+                  wb_api_application_phase_str(phase), "counts", "target", (int)s.counts.target,
+                  "running", (int)s.counts.running, "failed", (int)s.counts.failed, "stopped",
+                  (int)s.counts.stopped, "deployedDevices", list_json(&rows));
     put_unless_null(wanted, "digest", digest[0] != '\0' ? json_string(digest) : NULL);
     put_unless_null(wanted, "lastDeployed", last_deployed(&s, now));
     put_unless_null(wanted, "conditions", conditions_json(&s, now));

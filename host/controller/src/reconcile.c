@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* reconcile.c: assignments, and the status of Devices and Gateways. application_status.c has the rest. */
+/* reconcile.c: assignments, and the status of Devices and Gateways. application_status.c has the
+ * rest. */
 #include "reconcile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- selection -------------------------------------------------------------------------------- */
+/* ---- selection --------------------------------------------------------------------------------
+ */
 
 enum selection select_device(const struct wb_api_application *application,
                              const struct wb_api_device *device)
@@ -52,7 +54,8 @@ bool is_concerned(const struct world_application *application, const struct worl
     return application->is_valid && select_device(&application->api, &device->api) != SELECT_NO;
 }
 
-/* ---- assignments ------------------------------------------------------------------------------ */
+/* ---- assignments ------------------------------------------------------------------------------
+ */
 
 static json_t *assignment_json(const char *name, const char *digest, int64_t revision)
 {
@@ -115,7 +118,8 @@ json_t *reconcile_assignments(const struct world *world, const struct world_devi
                      device->api.meta.resource_version, "spec", "applications", wanted);
 }
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices ----------------------------------------------------------------------------------
+ */
 
 bool is_lease_expired(const struct world *world, const char *namespace, const char *gateway,
                       wb_ms now)
@@ -166,20 +170,20 @@ json_t *reconcile_device_status(const struct world *world, const struct world_de
     }
     const char *gateway_namespace =
         api->gateway_namespace[0] != '\0' ? api->gateway_namespace : api->meta.namespace;
-    bool is_lost = api->gateway[0] != '\0' &&
-                   is_lease_expired(world, gateway_namespace, api->gateway, now.ms);
+    bool is_lost =
+        api->gateway[0] != '\0' && is_lease_expired(world, gateway_namespace, api->gateway, now.ms);
     enum wb_api_device_phase phase = device_phase(api, is_lost);
     bool became_lost = phase == WB_API_DEVICE_UNREACHABLE && phase != api->phase;
     struct wb_api_condition approved = approved_condition(api);
     json_t *conditions = api->conditions != NULL ? json_deep_copy(api->conditions) : json_array();
-    bool is_changed =
-        wb_api_condition_set(conditions, &approved, api->meta.generation, now.unix_s);
+    bool is_changed = wb_api_condition_set(conditions, &approved, api->meta.generation, now.unix_s);
     if (became_lost) {
         char message[256];
-        snprintf(message, sizeof message,
-                 "Gateway %.63s has stopped renewing its Lease; the device goes on running and will "
-                 "connect again.",
-                 api->gateway);
+        snprintf(
+            message, sizeof message,
+            "Gateway %.63s has stopped renewing its Lease; the device goes on running and will "
+            "connect again.",
+            api->gateway);
         struct wb_api_condition online = {WB_API_CONDITION_ONLINE, WB_API_UNKNOWN, "GatewayLost",
                                           message};
         is_changed = wb_api_condition_set(conditions, &online, api->meta.generation, now.unix_s) ||
@@ -197,7 +201,8 @@ json_t *reconcile_device_status(const struct world *world, const struct world_de
                      "conditions", conditions);
 }
 
-/* ---- gateways --------------------------------------------------------------------------------- */
+/* ---- gateways ---------------------------------------------------------------------------------
+ */
 
 json_t *reconcile_gateway_status(const struct world *world, const struct world_gateway *gateway,
                                  struct reconcile_now now)
@@ -223,5 +228,6 @@ json_t *reconcile_gateway_status(const struct world *world, const struct world_g
     json_t *conditions = api->conditions != NULL ? json_deep_copy(api->conditions) : json_array();
     wb_api_condition_set(conditions, &ready, api->meta.generation, now.unix_s);
     return json_pack("{s:{s:s}, s:{s:s, s:o}}", "metadata", "resourceVersion",
-                     api->meta.resource_version, "status", "phase", phase, "conditions", conditions);
+                     api->meta.resource_version, "status", "phase", phase, "conditions",
+                     conditions);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* reconcile.h: the reconcilers: what was observed -> what has to be written. Pure.
- * Shape    each returns a merge patch (new reference) for one object, or NULL when nothing is to be done;
- *          applying the patch and reconciling again gives NULL (tests/reconcile_test.c)
+ * Shape    each returns a merge patch (new reference) for one object, or NULL when nothing is to be
+ * done; applying the patch and reconciling again gives NULL (tests/reconcile_test.c)
  *
- *     Application ──select──> Device.spec.applications ──gateway, device──> Device.status.applications
- *          ^                                                                        │
- *          └──────────────────────── Application.status <───────sum up──────────────┘
+ *     Application ──select──> Device.spec.applications ──gateway, device──>
+ * Device.status.applications ^ │ └──────────────────────── Application.status <───────sum
+ * up──────────────┘
  */
 #ifndef WB_CONTROLLER_RECONCILE_H
 #define WB_CONTROLLER_RECONCILE_H
@@ -33,10 +33,10 @@ bool is_concerned(const struct world_application *application, const struct worl
 /* Device.spec.applications: for the Device itself, with its resourceVersion. */
 json_t *reconcile_assignments(const struct world *world, const struct world_device *device);
 
-/* What the controller knows about a Device: Approved, the phases Pending and Enrolled, and Unreachable
- * when its gateway's Lease has expired. For /status, with the resourceVersion: gateways write
- * conditions, too. is_unreachable (may be NULL): the patch says that the device became unreachable; such
- * patches come in crowds and are to be rate-limited. */
+/* What the controller knows about a Device: Approved, the phases Pending and Enrolled, and
+ * Unreachable when its gateway's Lease has expired. For /status, with the resourceVersion: gateways
+ * write conditions, too. is_unreachable (may be NULL): the patch says that the device became
+ * unreachable; such patches come in crowds and are to be rate-limited. */
 json_t *reconcile_device_status(const struct world *world, const struct world_device *device,
                                 struct reconcile_now now, bool *is_unreachable);
 

@@ -134,9 +134,8 @@ static struct world_range range_of(const struct world_list *list, const struct n
 
 /* ---- the verdict on an Application ----------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4))) static void reject(struct world_verdict *verdict,
-                                                         const char *reason, const char *format,
-                                                         ...)
+__attribute__((format(printf, 3, 4))) static void
+reject(struct world_verdict *verdict, const char *reason, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -154,15 +153,17 @@ static void judge_module(const uint8_t *module, size_t len, struct world_verdict
     uint8_t digest[32];
     if (len >= 4 && memcmp(module, wasm_head, 4) == 0 && len < 8) {
         reject(verdict, "InvalidModule", "spec.wasmBinary: the module ends within its head");
-    } else if (len >= 8 && memcmp(module, wasm_head, 4) == 0 &&
-               memcmp(module, wasm_head, 8) != 0) {
+    } else if (len >= 8 && memcmp(module, wasm_head, 4) == 0 && memcmp(module, wasm_head, 8) != 0) {
         reject(verdict, "InvalidModule",
                "spec.wasmBinary: version %u of the binary format is not supported; only 1 is "
                "(components need to be lowered to a core module)",
                (unsigned)(module[4] | module[5] << 8));
     } else if (len < 8 || memcmp(module, wasm_head, 8) != 0) {
         bool is_text = len > 0 && (module[0] == '(' || module[0] == ';');
-        bool is_elf = len >= 4 && memcmp(module, "\x7f" "ELF", 4) == 0;
+        bool is_elf = len >= 4 && memcmp(module,
+                                         "\x7f"
+                                         "ELF",
+                                         4) == 0;
         reject(verdict, "InvalidModule", "spec.wasmBinary: no WebAssembly module%s",
                len == 0  ? ": it is empty"
                : is_text ? ": it is the text format; translate it with wat2wasm"
@@ -180,9 +181,8 @@ static void judge_binary(const struct wb_api_application *application,
     uint8_t *module;
     size_t len;
     const char *text = json_string_value(application->wasm_binary);
-    enum wb_err err =
-        wb_api_base64_decode(text, json_string_length(application->wasm_binary), WB_API_MODULE_MAX,
-                             &module, &len);
+    enum wb_err err = wb_api_base64_decode(text, json_string_length(application->wasm_binary),
+                                           WB_API_MODULE_MAX, &module, &len);
     if (err == WB_ERR_LIMIT) {
         reject(verdict, "ModuleTooLarge",
                "spec.wasmBinary: the module has more than %u bytes; make it smaller (wasm-opt -Oz, "
@@ -208,8 +208,8 @@ static bool is_base64(const char *text)
     return true;
 }
 
-void world_judge(const struct wb_api_application *application,
-                 const struct wb_api_problem *problem, struct world_verdict *verdict)
+void world_judge(const struct wb_api_application *application, const struct wb_api_problem *problem,
+                 struct world_verdict *verdict)
 {
     struct wb_api_problem selector_problem = {0};
     memset(verdict, 0, sizeof *verdict);

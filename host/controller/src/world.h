@@ -10,9 +10,9 @@
 
 /* What the shell keeps about its own writes to an object; the world only stores it. */
 struct world_work {
-    bool is_dirty;      /* to be reconciled */
-    bool is_busy;       /* a write of ours is under way */
-    wb_ms not_before;   /* later than this: the echo of our write should come first, or a pause */
+    bool is_dirty;    /* to be reconciled */
+    bool is_busy;     /* a write of ours is under way */
+    wb_ms not_before; /* later than this: the echo of our write should come first, or a pause */
     unsigned failures;
 };
 
@@ -70,8 +70,8 @@ struct world {
 void world_init(struct world *world, uint32_t lease_default_s);
 void world_deinit(struct world *world);
 
-/* Take an observed object over; the view is replaced in place and its work kept. NULL: no memory. problem
- * says what is wrong with an object that cannot be used (it is kept as invalid). */
+/* Take an observed object over; the view is replaced in place and its work kept. NULL: no memory.
+ * problem says what is wrong with an object that cannot be used (it is kept as invalid). */
 struct world_device *world_put_device(struct world *world, const json_t *object,
                                       struct wb_api_problem *problem);
 struct world_application *world_put_application(struct world *world, const json_t *object);
@@ -100,8 +100,9 @@ struct world_range {
 struct world_range world_devices_of(const struct world *world, const char *namespace);
 struct world_range world_applications_of(const struct world *world, const char *namespace);
 
-/* Judges an Application by its spec alone; application may be NULL when it did not parse (problem). */
-void world_judge(const struct wb_api_application *application,
-                 const struct wb_api_problem *problem, struct world_verdict *verdict);
+/* Judges an Application by its spec alone; application may be NULL when it did not parse (problem).
+ */
+void world_judge(const struct wb_api_application *application, const struct wb_api_problem *problem,
+                 struct world_verdict *verdict);
 
 #endif
