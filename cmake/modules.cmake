@@ -6,7 +6,10 @@
 #   TESTS     names: tests/<name>_test.c becomes the ctest <module>_<name>
 
 set(WB_WARNINGS -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla
-    -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Wno-format-truncation -Werror)
+    -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough -Werror)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # clang has no such warning
+    list(APPEND WB_WARNINGS -Wno-format-truncation)
+endif()
 
 function(wb_sanitize target)
     if(WB_SANITIZE)
