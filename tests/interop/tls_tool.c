@@ -5,6 +5,7 @@
  *     tls_tool pki DIR                     authority, server.{pem,key}, device.{pem,key} in DIR
  *     tls_tool server [options]            echoes what comes, one connection after the other
  *     tls_tool client HOST:PORT [options]  sends --send, prints what comes back
+ *     tls_tool port                        prints a port that is free
  *
  * The server prints "listening PORT" when it is ready. Exit code 0: every connection ended as it
  * should. Read main(), then serve() and talk(). */
@@ -36,6 +37,7 @@ struct options {
 };
 
 static int make_pki(const char *dir);
+static int listen_on(unsigned wanted, unsigned *port);
 static int serve(const struct options *o);
 static int connect_to(const char *target, const struct options *o);
 static bool read_options(int argc, char **argv, struct options *o);
@@ -45,6 +47,12 @@ int main(int argc, char **argv)
     struct options o = {.count = 1, .name = "localhost"};
     if (argc >= 3 && strcmp(argv[1], "pki") == 0) {
         return make_pki(argv[2]);
+    }
+    if (argc == 2 && strcmp(argv[1], "port") == 0) {
+        unsigned port;
+        int fd = listen_on(0, &port);
+        printf("%u\n", port);
+        return fd < 0 ? 2 : close(fd);
     }
     if (argc >= 2 && strcmp(argv[1], "server") == 0 && read_options(argc - 2, argv + 2, &o)) {
         return serve(&o);
@@ -394,15 +402,11 @@ static bool talk(int fd, const struct setup *s, const struct options *o)
 
 /* ---- sockets ---- */
 
-static int serve(const struct options *o)
+static int listen_on(unsigned wanted, unsigned *port)
 {
-    static struct setup s;
-    if (!make_setup(&s, o, WB_TLS_SERVER)) {
-        return 2;
-    }
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)o->port),
+                                  .sin_port = htons((uint16_t)wanted),
                                   .sin_addr = {htonl(INADDR_LOOPBACK)}};
     socklen_t len = sizeof address;
     int one = 1;
@@ -410,9 +414,24 @@ static int serve(const struct options *o)
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 8) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
         fprintf(stderr, "tls_tool: cannot listen: %s\n", strerror(errno));
+        return -1;
+    }
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int serve(const struct options *o)
+{
+    static struct setup s;
+    if (!make_setup(&s, o, WB_TLS_SERVER)) {
         return 2;
     }
-    printf("listening %u\n", ntohs(address.sin_port));
+    unsigned port = 0;
+    int fd = listen_on(o->port, &port);
+    if (fd < 0) {
+        return 2;
+    }
+    printf("listening %u\n", port);
     (void)fflush(stdout);
     bool is_ok = true;
     for (unsigned i = 0; i < o->count; i++) {
