@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* wb_apiserver.h: the embedded control plane: the Kubernetes API for our kinds on SQLite.
- * Shape    a core without I/O but its database (request in, response out; watches are pulled), and a program
- *          around it that owns sockets, TLS and the loop
- * Limits   request bodies 3 MiB, objects 1.5 MiB, history WB_APISERVER_HISTORY_… below, 2,000 watches
- * Memory   objects live in the database as the bytes that are served; recent events are encoded once and
- *          shared by all watches
+ * Shape    a core without I/O but its database (request in, response out; watches are pulled), and
+ * a program around it that owns sockets, TLS and the loop Limits   request bodies 3 MiB,
+ * objects 1.5 MiB, history WB_APISERVER_HISTORY_… below, 2,000 watches Memory   objects live in the
+ * database as the bytes that are served; recent events are encoded once and shared by all watches
  * Errors   requests get Status objects; what stops the program is one line on stderr
  * Source   kube-apiserver's behaviour, where clients can see it
  */
@@ -13,11 +12,11 @@
 
 #include "wb_base.h"
 
-#define WB_APISERVER_PORT         6443u
-#define WB_APISERVER_BODY_MAX     (3u * 1024u * 1024u)
-#define WB_APISERVER_OBJECT_MAX   (1536u * 1024u)
-#define WB_APISERVER_WATCHES_MAX  2000u
-#define WB_APISERVER_HISTORY_MAX  10000u               /* events kept for watches that start late … */
+#define WB_APISERVER_PORT          6443u
+#define WB_APISERVER_BODY_MAX      (3u * 1024u * 1024u)
+#define WB_APISERVER_OBJECT_MAX    (1536u * 1024u)
+#define WB_APISERVER_WATCHES_MAX   2000u
+#define WB_APISERVER_HISTORY_MAX   10000u /* events kept for watches that start late … */
 #define WB_APISERVER_HISTORY_BYTES (64u * 1024u * 1024u) /* … and their size */
 
 /* ---- the program -------------------------------------------------------------------------- */
@@ -26,12 +25,13 @@ struct wb_apiserver_options {
     const char *state_dir;     /* created when absent; holds apiserver.db */
     const char *host;          /* numeric address; NULL: 127.0.0.1 */
     uint16_t port;             /* 0: WB_APISERVER_PORT */
-    const char *tls_cert_file; /* PEM chain and key; both or none. Without: plain HTTP, loopback only, and */
+    const char *tls_cert_file; /* PEM chain and key; both or none. Without: plain HTTP, loopback
+                                  only, and */
     const char *tls_key_file;  /* only with insecure_http */
     bool insecure_http;
-    const char *tokens_file;   /* lines token,user,uid[,"group1,group2"] as kube-apiserver's --token-auth-file;
-                                  NULL with insecure_http: everybody is admin */
-    const char *crds_dir;      /* *.yaml; NULL: those compiled in */
+    const char *tokens_file; /* lines token,user,uid[,"group1,group2"] as kube-apiserver's
+                                --token-auth-file; NULL with insecure_http: everybody is admin */
+    const char *crds_dir;    /* *.yaml; NULL: those compiled in */
     bool verbose;
     /* Called when requests are being served, with the bound port; may be NULL. */
     void (*ready)(void *ctx, uint16_t port);
@@ -54,16 +54,16 @@ struct wb_apiserver_services {
 };
 
 struct wb_apiserver_cfg {
-    const char *db_path;       /* ":memory:" for one without a file */
-    const char *tokens;        /* text of a tokens file; NULL: everybody is admin */
-    const char *const *crds;   /* YAML texts; NULL: those compiled in */
+    const char *db_path;     /* ":memory:" for one without a file */
+    const char *tokens;      /* text of a tokens file; NULL: everybody is admin */
+    const char *const *crds; /* YAML texts; NULL: those compiled in */
     size_t crd_count;
-    size_t history_max;        /* 0: WB_APISERVER_HISTORY_MAX */
+    size_t history_max; /* 0: WB_APISERVER_HISTORY_MAX */
     struct wb_apiserver_services services;
 };
 
-/* Opens the database, checks it, and creates what must exist (namespaces default, kube-system and wasmbed, the
- * CRDs). On failure returns NULL and writes why. */
+/* Opens the database, checks it, and creates what must exist (namespaces default, kube-system and
+ * wasmbed, the CRDs). On failure returns NULL and writes why. */
 struct wb_apiserver *wb_apiserver_new(const struct wb_apiserver_cfg *cfg, char *err_text,
                                       size_t err_text_cap);
 void wb_apiserver_free(struct wb_apiserver *server);
@@ -88,9 +88,10 @@ struct wb_apiserver_response {
     size_t body_len;
     char *warnings[WB_APISERVER_WARNINGS_MAX]; /* values of Warning headers */
     size_t warning_count;
-    unsigned retry_after_s;           /* 0: no such header */
-    const char *user;                 /* who asked; borrowed from the server; NULL: nobody known */
-    struct wb_apiserver_watch *watch; /* not NULL: an endless body, pulled by wb_apiserver_watch_next() */
+    unsigned retry_after_s; /* 0: no such header */
+    const char *user;       /* who asked; borrowed from the server; NULL: nobody known */
+    struct wb_apiserver_watch
+        *watch; /* not NULL: an endless body, pulled by wb_apiserver_watch_next() */
 };
 
 void wb_apiserver_handle(struct wb_apiserver *server, const struct wb_apiserver_request *request,

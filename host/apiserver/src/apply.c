@@ -6,8 +6,9 @@ json_t *as_apply(struct as_call *c, json_t *wanted, const json_t *old)
 {
     (void)wanted;
     (void)old;
-    as_reply_error(c, 415, "UnsupportedMediaType", NULL,
-                   "server-side apply is not supported yet; use kubectl apply without --server-side");
+    as_reply_error(
+        c, 415, "UnsupportedMediaType", NULL,
+        "server-side apply is not supported yet; use kubectl apply without --server-side");
     return NULL;
 }
 

@@ -5,8 +5,8 @@
 
 #include "server.h"
 
-/* What an apply leads to: old (NULL: nothing is there) with the wanted fields, less those that this manager gave up. New
- * reference; NULL after an answer (409 for conflicts). */
+/* What an apply leads to: old (NULL: nothing is there) with the wanted fields, less those that this
+ * manager gave up. New reference; NULL after an answer (409 for conflicts). */
 json_t *as_apply(struct as_call *c, json_t *wanted, const json_t *old);
 
 /* Notes in metadata.managedFields which fields this call's manager changed (operation Update). */

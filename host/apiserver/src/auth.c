@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* auth.c: who asks, and what he may. Users come from a tokens file; roles are fixed and go by group:
+/* auth.c: who asks, and what he may. Users come from a tokens file; roles are fixed and go by
+ * group:
  *
  *   system:masters      everything
  *   wasmbed:component   our kinds, leases, events, secrets and configmaps; reads the rest
@@ -52,7 +53,8 @@ static bool read_user(struct wb_apiserver *s, char *line, char *err, size_t err_
     char *fields[5];
     size_t count = split_csv(line, fields, WB_ARRAY_LEN(fields));
     if (count < 3 || !fields[0][0] || !fields[1][0]) {
-        snprintf(err, err_cap, "tokens file, line %zu: want token,user,uid[,\"group,group\"]", number);
+        snprintf(err, err_cap, "tokens file, line %zu: want token,user,uid[,\"group,group\"]",
+                 number);
         return false;
     }
     if (s->user_count == AS_USERS_MAX) {
@@ -175,7 +177,8 @@ bool as_allowed(const struct wb_apiserver *s, const struct as_user *user, const 
         (is_read(verb) || ours || is_any(resource, component))) {
         return true;
     }
-    if (in_group(user, "wasmbed:operator") && (is_read(verb) || ours || is_any(resource, operator))) {
+    if (in_group(user, "wasmbed:operator") &&
+        (is_read(verb) || ours || is_any(resource, operator))) {
         return true;
     }
     return in_group(user, "wasmbed:viewer") && is_read(verb) && strcmp(resource, "secrets") != 0;

@@ -44,7 +44,8 @@ static bool shape_fits(enum shape shape, const json_t *value)
         if (!json_is_object(value)) {
             return false;
         }
-        json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+        json_object_foreach((json_t *)(uintptr_t)value, key, member)
+        {
             if (!json_is_string(member)) {
                 return false;
             }
@@ -81,7 +82,8 @@ const char *as_meta_clean(json_t *metadata, json_t *unknown)
     const char *name;
     json_t *value;
     void *next;
-    json_object_foreach_safe(metadata, next, name, value) {
+    json_object_foreach_safe(metadata, next, name, value)
+    {
         size_t i = 0;
         while (i < WB_ARRAY_LEN(fields) && strcmp(fields[i].name, name) != 0) {
             i++;
@@ -121,7 +123,8 @@ const char *as_meta_clean(json_t *metadata, json_t *unknown)
     "'.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value', " \
     " or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 
-static void check_name(const struct as_resource *r, const json_t *metadata, struct as_causes *causes)
+static void check_name(const struct as_resource *r, const json_t *metadata,
+                       struct as_causes *causes)
 {
     const char *name = as_str(metadata, "name");
     if (!name[0]) {
@@ -133,8 +136,8 @@ static void check_name(const struct as_resource *r, const json_t *metadata, stru
                          name, LABEL_RULE);
         }
     } else if (!wb_api_is_dns_subdomain(name)) {
-        as_cause_add(causes, "metadata.name", "FieldValueInvalid", "Invalid value: \"%s\": %s", name,
-                     SUBDOMAIN_RULE);
+        as_cause_add(causes, "metadata.name", "FieldValueInvalid", "Invalid value: \"%s\": %s",
+                     name, SUBDOMAIN_RULE);
     }
 }
 
@@ -142,22 +145,24 @@ static void check_maps(const json_t *metadata, struct as_causes *causes)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(json_object_get(metadata, "labels"), key, value) {
+    json_object_foreach(json_object_get(metadata, "labels"), key, value)
+    {
         if (!wb_api_is_label_key(key)) {
-            as_cause_add(causes, "metadata.labels", "FieldValueInvalid", "Invalid value: \"%s\": %s",
-                         key, KEY_RULE);
+            as_cause_add(causes, "metadata.labels", "FieldValueInvalid",
+                         "Invalid value: \"%s\": %s", key, KEY_RULE);
         }
         const char *text = json_string_value(value);
         if (strlen(text) > 63) {
             as_cause_add(causes, "metadata.labels", "FieldValueInvalid",
                          "Invalid value: \"%s\": must be no more than 63 bytes", text);
         } else if (!wb_api_is_label_value(text)) {
-            as_cause_add(causes, "metadata.labels", "FieldValueInvalid", "Invalid value: \"%s\": %s",
-                         text, VALUE_RULE);
+            as_cause_add(causes, "metadata.labels", "FieldValueInvalid",
+                         "Invalid value: \"%s\": %s", text, VALUE_RULE);
         }
     }
     size_t total = 0;
-    json_object_foreach(json_object_get(metadata, "annotations"), key, value) {
+    json_object_foreach(json_object_get(metadata, "annotations"), key, value)
+    {
         char *lower = strdup(key); /* keys of annotations may be written in any case */
         for (char *p = lower; *p; p++) {
             *p = (char)((*p >= 'A' && *p <= 'Z') ? *p - 'A' + 'a' : *p);
@@ -179,7 +184,8 @@ static void check_owners(const json_t *metadata, struct as_causes *causes)
 {
     size_t i;
     json_t *owner;
-    json_array_foreach(json_object_get(metadata, "ownerReferences"), i, owner) {
+    json_array_foreach(json_object_get(metadata, "ownerReferences"), i, owner)
+    {
         static const char *const needed[] = {"apiVersion", "kind", "name", "uid"};
         for (size_t j = 0; j < WB_ARRAY_LEN(needed); j++) {
             if (!as_str(owner, needed[j])[0]) {
@@ -199,7 +205,8 @@ void as_meta_validate(const struct as_resource *r, const json_t *metadata, struc
     check_owners(metadata, causes);
     size_t i;
     json_t *finalizer;
-    json_array_foreach(json_object_get(metadata, "finalizers"), i, finalizer) {
+    json_array_foreach(json_object_get(metadata, "finalizers"), i, finalizer)
+    {
         const char *text = json_string_value(finalizer);
         if (!text || !wb_api_is_label_key(text)) {
             as_cause_add(causes, "metadata.finalizers", "FieldValueInvalid",

@@ -5,11 +5,12 @@
 
 #include "resource.h"
 
-/* Removes metadata fields that do not exist (noted in unknown, unless NULL), nulls, and empty maps. Returns NULL, or what
- * is wrong with the types ("labels must be an object of strings"). */
+/* Removes metadata fields that do not exist (noted in unknown, unless NULL), nulls, and empty maps.
+ * Returns NULL, or what is wrong with the types ("labels must be an object of strings"). */
 const char *as_meta_clean(json_t *metadata, json_t *unknown);
 
 /* Checks names, labels, annotations, owner references and finalizers. */
-void as_meta_validate(const struct as_resource *r, const json_t *metadata, struct as_causes *causes);
+void as_meta_validate(const struct as_resource *r, const json_t *metadata,
+                      struct as_causes *causes);
 
 #endif

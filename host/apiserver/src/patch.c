@@ -14,7 +14,8 @@ static void merge_into(json_t *target, const json_t *patch)
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)patch, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)patch, key, value)
+    {
         if (json_is_null(value)) {
             json_object_del(target, key);
         } else if (json_is_object(value)) {
@@ -37,8 +38,8 @@ json_t *as_patch_merge(const json_t *target, const json_t *patch)
 
 /* ---- strategic merge patch ---------------------------------------------------------------- */
 
-/* The key by which items of a list are one and the same; "" for lists of plain values that are sets; NULL: the list
- * is replaced. */
+/* The key by which items of a list are one and the same; "" for lists of plain values that are
+ * sets; NULL: the list is replaced. */
 static const char *list_merge_key(const char *name)
 {
     static const struct {
@@ -58,7 +59,8 @@ static size_t find_item(const json_t *list, const json_t *item, const char *key)
 {
     size_t i;
     json_t *other;
-    json_array_foreach(list, i, other) {
+    json_array_foreach(list, i, other)
+    {
         if (key[0] ? json_equal(json_object_get(other, key), json_object_get(item, key))
                    : json_equal(other, item)) {
             break;
@@ -71,7 +73,8 @@ static void strategic_list(json_t *target, const json_t *patch, const char *key)
 {
     size_t i;
     json_t *item;
-    json_array_foreach(patch, i, item) {
+    json_array_foreach(patch, i, item)
+    {
         size_t at = find_item(target, item, key);
         bool is_there = at < json_array_size(target);
         if (strcmp(as_str(item, "$patch"), "delete") == 0) {
@@ -91,7 +94,8 @@ static void delete_from_list(json_t *target, const char *name, const json_t *val
     json_t *list = json_object_get(target, name);
     size_t i;
     json_t *value;
-    json_array_foreach(values, i, value) {
+    json_array_foreach(values, i, value)
+    {
         size_t at = find_item(list, value, "");
         if (at < json_array_size(list)) {
             json_array_remove(list, at);
@@ -107,7 +111,8 @@ static void strategic_into(json_t *target, const json_t *patch)
     }
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)patch, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)patch, name, value)
+    {
         const char *key = list_merge_key(name);
         json_t *old = json_object_get(target, name);
         if (strncmp(name, delete_prefix, sizeof(delete_prefix) - 1) == 0) {
@@ -325,7 +330,8 @@ json_t *as_patch_json(const json_t *target, const json_t *operations, char *err,
     json_t *document = json_deep_copy(target);
     size_t i;
     json_t *operation;
-    json_array_foreach(operations, i, operation) {
+    json_array_foreach(operations, i, operation)
+    {
         if (!apply(&document, operation)) {
             snprintf(err, err_cap, "operation %zu (\"%.20s\" at \"%.120s\") cannot be applied", i,
                      as_str(operation, "op"), as_str(operation, "path"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* patch.h: JSON merge patch (RFC 7386), JSON patch (RFC 6902), and what the core kinds need of strategic merge. */
+/* patch.h: JSON merge patch (RFC 7386), JSON patch (RFC 6902), and what the core kinds need of
+ * strategic merge. */
 #ifndef AS_PATCH_H
 #define AS_PATCH_H
 

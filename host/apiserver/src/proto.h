@@ -5,7 +5,8 @@
 
 #include "text.h"
 
-/* Decodes "k8s\0" and a runtime.Unknown with one of the known kinds to the JSON form. NULL with a text. */
+/* Decodes "k8s\0" and a runtime.Unknown with one of the known kinds to the JSON form. NULL with a
+ * text. */
 json_t *as_proto_decode(const uint8_t *data, size_t len, char *err, size_t err_cap);
 
 #endif

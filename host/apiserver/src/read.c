@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* read.c: get and list. Plain lists join stored bytes; only selectors and tables parse objects.
  *
- * A continue token holds the version of the first page and the last key. Later pages read the present state but name
- * the first page's version: a watch from there repeats what changed in between, so a client converges. */
+ * A continue token holds the version of the first page and the last key. Later pages read the
+ * present state but name the first page's version: a watch from there repeats what changed in
+ * between, so a client converges. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,8 +61,10 @@ static bool version_fits(struct as_call *c)
     char *end;
     unsigned long long version = strtoull(text, &end, 10);
     if (*end || end == text) {
-        as_reply_bad_request(c, "resourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing "
-                                "\"%s\": invalid syntax", text, text);
+        as_reply_bad_request(c,
+                             "resourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing "
+                             "\"%s\": invalid syntax",
+                             text, text);
         return false;
     }
     uint64_t now = as_store_version(c->server->store);
@@ -189,8 +192,8 @@ static void add_list_metadata(struct lister *l, struct as_text *head, uint64_t v
     struct as_call *c = l->c;
     as_text_fmt(head, "\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)version);
     if (l->more) {
-        json_t *token = json_pack("{s:I, s:s, s:s}", "v", (json_int_t)version, "ns", l->last_ns, "n",
-                                  l->last_name);
+        json_t *token = json_pack("{s:I, s:s, s:s}", "v", (json_int_t)version, "ns", l->last_ns,
+                                  "n", l->last_name);
         size_t len;
         char *text = as_dump(token, &len);
         char *encoded = wb_api_base64_encode(text, len);
@@ -219,7 +222,8 @@ static void send_list(struct lister *l, uint64_t version)
         as_table_columns(&t, c->resource);
         as_text_str(&t, ",\"rows\":[");
     } else if (c->format == AS_PARTIAL) {
-        as_text_str(&t, "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",");
+        as_text_str(&t,
+                    "{\"kind\":\"PartialObjectMetadataList\",\"apiVersion\":\"meta.k8s.io/v1\",");
         add_list_metadata(l, &t, version);
         as_text_str(&t, ",\"items\":[");
     } else {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* reply.c: answers: Status objects in kube-apiserver's words, and objects in the format that was asked for. */
+/* reply.c: answers: Status objects in kube-apiserver's words, and objects in the format that was
+ * asked for. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,8 +73,8 @@ static json_t *details_of(const struct as_resource *r, const char *name, const c
 
 void as_reply_not_found(struct as_call *c, const struct as_resource *r, const char *name)
 {
-    as_reply_error(c, 404, "NotFound", details_of(r, name, r->plural), "%s \"%s\" not found", r->key,
-                   name);
+    as_reply_error(c, 404, "NotFound", details_of(r, name, r->plural), "%s \"%s\" not found",
+                   r->key, name);
 }
 
 void as_reply_no_resource(struct as_call *c)
@@ -119,7 +120,8 @@ void as_reply_invalid(struct as_call *c, const char *name, struct as_causes *cau
                 count > 1 ? "[" : "");
     size_t i;
     json_t *cause;
-    json_array_foreach(causes->list, i, cause) {
+    json_array_foreach(causes->list, i, cause)
+    {
         as_text_fmt(&message, "%s%s: %s", i ? ", " : "", as_str(cause, "field"),
                     as_str(cause, "message"));
     }
@@ -144,7 +146,8 @@ void as_reply_object(struct as_call *c, unsigned status, char *body, size_t len)
     if (c->format == AS_PARTIAL) {
         as_partial_metadata(&t, object);
     } else {
-        as_text_str(&t, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\"resourceVersion\":");
+        as_text_str(&t, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/"
+                        "v1\",\"metadata\":{\"resourceVersion\":");
         as_text_json_str(&t, as_str(json_object_get(object, "metadata"), "resourceVersion"));
         as_text_str(&t, "},");
         as_table_columns(&t, c->resource);
@@ -207,8 +210,8 @@ static bool try_item(const char *item, size_t len, enum as_format *format)
     if (!known) {
         return false;
     }
-    bool is_v1 = has_part(item, len, "v=v1;") ||
-                 (len > 4 && memcmp(item + len - 4, "v=v1", 4) == 0);
+    bool is_v1 =
+        has_part(item, len, "v=v1;") || (len > 4 && memcmp(item + len - 4, "v=v1", 4) == 0);
     if (has_part(item, len, "as=Table")) {
         *format = AS_TABLE;
         return is_v1 && has_part(item, len, "g=meta.k8s.io");

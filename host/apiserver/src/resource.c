@@ -21,7 +21,8 @@ static void read_columns(struct as_resource *r, const json_t *columns)
                            .description = "Name must be unique within a namespace."};
     size_t i;
     json_t *column;
-    json_array_foreach(columns, i, column) {
+    json_array_foreach(columns, i, column)
+    {
         if (r->column_count == AS_COLUMNS_MAX) {
             break;
         }
@@ -49,8 +50,10 @@ bool as_registry_add(struct as_registry *registry, json_t *definition, bool cust
     const json_t *names = json_object_get(spec, "names");
     const json_t *version = json_array_get(json_object_get(spec, "versions"), 0);
     json_t *schema = json_object_get(json_object_get(version, "schema"), "openAPIV3Schema");
-    if (!text(names, "kind")[0] || !text(names, "plural")[0] || !text(version, "name")[0] || !schema) {
-        snprintf(err, err_cap, "not a definition: spec.names, spec.versions or a schema is missing");
+    if (!text(names, "kind")[0] || !text(names, "plural")[0] || !text(version, "name")[0] ||
+        !schema) {
+        snprintf(err, err_cap,
+                 "not a definition: spec.names, spec.versions or a schema is missing");
         return false;
     }
     if (registry->count == AS_RESOURCES_MAX) {
@@ -83,7 +86,8 @@ bool as_registry_add(struct as_registry *registry, json_t *definition, bool cust
     read_columns(r, json_object_get(version, "additionalPrinterColumns"));
     size_t i;
     json_t *field;
-    json_array_foreach(json_object_get(version, "selectableFields"), i, field) {
+    json_array_foreach(json_object_get(version, "selectableFields"), i, field)
+    {
         const char *path = text(field, "jsonPath");
         if (path[0] == '.' && r->selectable_count < AS_SELECTABLE_MAX) {
             r->selectable[r->selectable_count++] = path + 1;
@@ -140,7 +144,8 @@ static const json_t *path_bracket(const json_t *value, const char **at)
     }
     size_t i;
     json_t *item;
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         if (strcmp(as_str(item, name), wanted) == 0) {
             return item;
         }
@@ -192,7 +197,8 @@ json_t *as_resource_facets(const struct as_resource *r, const json_t *object)
             json_object_set(fields, r->selectable[i], (json_t *)(uintptr_t)value);
         } else if (json_is_object(value) && json_object_get(value, "component")) {
             json_object_set(fields, r->selectable[i], json_object_get(value, "component"));
-        } else if (value && !json_is_null(value) && !json_is_object(value) && !json_is_array(value)) {
+        } else if (value && !json_is_null(value) && !json_is_object(value) &&
+                   !json_is_array(value)) {
             char *shown = as_dump(value, NULL);
             json_object_set_new(fields, r->selectable[i], json_string(shown));
             free(shown);

@@ -19,9 +19,10 @@ struct as_resource {
     const char *group, *version, *plural, *singular, *kind, *list_kind;
     const json_t *short_names, *categories; /* may be NULL */
     bool namespaced, has_status, custom, read_only;
-    char *key;           /* "devices.wasmbed.github.io", "namespaces": in the store and in messages */
-    char *group_version; /* "wasmbed.github.io/v1", "v1": apiVersion of its objects */
-    char *qualified_kind; /* "Device.wasmbed.github.io", "Namespace": in messages about invalid objects */
+    char *key; /* "devices.wasmbed.github.io", "namespaces": in the store and in messages */
+    char *group_version;  /* "wasmbed.github.io/v1", "v1": apiVersion of its objects */
+    char *qualified_kind; /* "Device.wasmbed.github.io", "Namespace": in messages about invalid
+                             objects */
     json_t *schema_source;
     struct as_schema *schema;
     struct as_column columns[AS_COLUMNS_MAX];
@@ -35,7 +36,8 @@ struct as_registry {
     size_t count;
 };
 
-/* Adds the resource that a definition describes (its first version). Keeps a reference. False with a text. */
+/* Adds the resource that a definition describes (its first version). Keeps a reference. False with
+ * a text. */
 bool as_registry_add(struct as_registry *r, json_t *definition, bool custom, char *err,
                      size_t err_cap);
 void as_registry_deinit(struct as_registry *r);
@@ -44,7 +46,8 @@ void as_registry_deinit(struct as_registry *r);
 const struct as_resource *as_registry_find(const struct as_registry *r, const char *group,
                                            const char *version, const char *plural);
 
-/* The value at a simple path: .a.b, .a[0], .a[?(@.b=="c")].d, names with \. escapes. Borrowed; NULL: absent. */
+/* The value at a simple path: .a.b, .a[0], .a[?(@.b=="c")].d, names with \. escapes. Borrowed;
+ * NULL: absent. */
 const json_t *as_path_get(const json_t *value, const char *path);
 
 /* What selectors look at: {"l": labels, "f": {path: text}}. New reference. */

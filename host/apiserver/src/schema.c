@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* schema.c: structural schemas. Compiled once from the CRD's JSON, because patterns are expensive to compile; walked by
- * recursion as deep as the schema is. The words of the messages are kube-apiserver's. */
+/* schema.c: structural schemas. Compiled once from the CRD's JSON, because patterns are expensive
+ * to compile; walked by recursion as deep as the schema is. The words of the messages are
+ * kube-apiserver's. */
 #include "schema.h"
 
 #include <math.h>
@@ -11,9 +12,17 @@
 
 #include "wb_api.h"
 
-enum type { TYPE_ANY, TYPE_OBJECT, TYPE_ARRAY, TYPE_STRING, TYPE_INTEGER, TYPE_NUMBER, TYPE_BOOLEAN };
+enum type {
+    TYPE_ANY,
+    TYPE_OBJECT,
+    TYPE_ARRAY,
+    TYPE_STRING,
+    TYPE_INTEGER,
+    TYPE_NUMBER,
+    TYPE_BOOLEAN
+};
 
-static const char *const type_names[] = {"any",    "object",  "array",  "string",
+static const char *const type_names[] = {"any",     "object", "array",  "string",
                                          "integer", "number", "boolean"};
 
 struct property {
@@ -51,9 +60,9 @@ void as_cause_add(struct as_causes *causes, const char *field, const char *reaso
         causes->list = json_array();
     }
     if (json_array_size(causes->list) < 64) {
-        json_array_append_new(causes->list,
-                              json_pack("{s:s, s:o, s:s}", "reason", reason, "message",
-                                        message ? message : json_string("invalid"), "field", field));
+        json_array_append_new(
+            causes->list, json_pack("{s:s, s:o, s:s}", "reason", reason, "message",
+                                    message ? message : json_string("invalid"), "field", field));
     } else {
         json_decref(message);
     }
@@ -95,7 +104,8 @@ static bool read_properties(struct as_schema *s, char *err, size_t err_cap)
     WB_ASSERT(s->properties);
     const char *name;
     json_t *value;
-    json_object_foreach(properties, name, value) {
+    json_object_foreach(properties, name, value)
+    {
         struct as_schema *schema = as_schema_new(value, err, err_cap);
         if (!schema) {
             return false;
@@ -235,7 +245,8 @@ static void prune(const struct as_schema *s, json_t *value, const char *path, js
     if (json_is_array(value) && s->items) {
         size_t i;
         json_t *item;
-        json_array_foreach(value, i, item) {
+        json_array_foreach(value, i, item)
+        {
             char *below = as_fmt("%s[%zu]", path, i);
             prune(s->items, item, below, unknown);
             free(below);
@@ -248,7 +259,8 @@ static void prune(const struct as_schema *s, json_t *value, const char *path, js
     const char *name;
     json_t *member;
     void *next;
-    json_object_foreach_safe(value, next, name, member) {
+    json_object_foreach_safe(value, next, name, member)
+    {
         if (path[0] == '\0' && is_root_member(name)) {
             continue;
         }
@@ -283,7 +295,8 @@ void as_schema_default(const struct as_schema *s, json_t *value)
     if (json_is_array(value) && s->items) {
         size_t i;
         json_t *item;
-        json_array_foreach(value, i, item) {
+        json_array_foreach(value, i, item)
+        {
             as_schema_default(s->items, item);
         }
         return;
@@ -309,7 +322,8 @@ void as_schema_default(const struct as_schema *s, json_t *value)
     if (s->additional) {
         const char *name;
         json_t *member;
-        json_object_foreach(value, name, member) {
+        json_object_foreach(value, name, member)
+        {
             as_schema_default(s->additional, member);
         }
     }
@@ -365,7 +379,8 @@ static bool format_fits(const char *format, const char *text)
     }
     if (strcmp(format, "byte") == 0) {
         size_t len = strlen(text);
-        size_t digits = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+        size_t digits =
+            strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
         size_t pads = strspn(text + digits, "=");
         return len % 4 == 0 && pads <= 2 && digits + pads == len;
     }
@@ -433,7 +448,8 @@ static void check_enum(const struct as_schema *s, const json_t *value, const cha
     size_t i;
     json_t *allowed;
     struct as_text list = {0};
-    json_array_foreach(s->values, i, allowed) {
+    json_array_foreach(s->values, i, allowed)
+    {
         if (json_equal(allowed, value)) {
             as_text_deinit(&list);
             return;
@@ -457,7 +473,8 @@ static json_t *item_key(const struct as_schema *s, json_t *item)
     json_t *key = json_object();
     size_t i;
     json_t *name;
-    json_array_foreach(s->list_keys, i, name) {
+    json_array_foreach(s->list_keys, i, name)
+    {
         json_t *part = json_object_get(item, json_string_value(name));
         if (part) {
             json_object_set(key, json_string_value(name), part);
@@ -472,7 +489,8 @@ static void check_unique(const struct as_schema *s, const json_t *value, const c
     json_t *seen = json_object();
     size_t i;
     json_t *item;
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         json_t *key = item_key(s, item);
         char *text = as_dump(key, NULL);
         if (json_object_get(seen, text)) {
@@ -492,7 +510,8 @@ static void check_rules(const struct as_schema *s, const json_t *value, const js
 {
     size_t i;
     json_t *rule;
-    json_array_foreach(s->rules, i, rule) {
+    json_array_foreach(s->rules, i, rule)
+    {
         bool holds = true;
         const char *cel = as_str(rule, "rule");
         if (!old && strstr(cel, "oldSelf")) {
@@ -534,8 +553,8 @@ static void check_array(const struct as_schema *s, const json_t *value, const js
 {
     size_t count = json_array_size(value);
     if (s->items_max >= 0 && count > (size_t)s->items_max) {
-        as_cause_add(causes, path, "FieldValueTooMany", "Too many: %zu: must have at most %lld items",
-                     count, (long long)s->items_max);
+        as_cause_add(causes, path, "FieldValueTooMany",
+                     "Too many: %zu: must have at most %lld items", count, (long long)s->items_max);
         return;
     }
     if (s->items_min >= 0 && count < (size_t)s->items_min) {
@@ -551,7 +570,8 @@ static void check_array(const struct as_schema *s, const json_t *value, const js
     }
     size_t i;
     json_t *item;
-    json_array_foreach(value, i, item) {
+    json_array_foreach(value, i, item)
+    {
         char *below = as_fmt("%s[%zu]", path, i);
         check(s->items, item, json_is_array(old) ? old_item(s, item, old, i) : NULL, below, causes);
         free(below);
@@ -563,7 +583,8 @@ static void check_object(const struct as_schema *s, const json_t *value, const j
 {
     size_t i;
     json_t *required;
-    json_array_foreach(s->required, i, required) {
+    json_array_foreach(s->required, i, required)
+    {
         if (!json_object_get(value, json_string_value(required))) {
             char *below = path_member(path, json_string_value(required));
             as_cause_add(causes, below, "FieldValueRequired", "Required value");
@@ -572,7 +593,8 @@ static void check_object(const struct as_schema *s, const json_t *value, const j
     }
     const char *name;
     json_t *member;
-    json_object_foreach((json_t *)(uintptr_t)value, name, member) {
+    json_object_foreach((json_t *)(uintptr_t)value, name, member)
+    {
         const struct as_schema *below = as_schema_property(s, name);
         if (!below || (path[0] == '\0' && is_root_member(name))) {
             continue;

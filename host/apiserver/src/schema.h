@@ -18,8 +18,8 @@ struct as_causes {
 void as_cause_add(struct as_causes *causes, const char *field, const char *reason,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Removes what the schema does not know from the object; apiVersion, kind and metadata stay. Paths of what was removed
- * are added to unknown (a list of strings), unless it is NULL. */
+/* Removes what the schema does not know from the object; apiVersion, kind and metadata stay. Paths
+ * of what was removed are added to unknown (a list of strings), unless it is NULL. */
 void as_schema_prune(const struct as_schema *schema, json_t *object, json_t *unknown);
 
 /* Adds the schema's defaults where values are absent. */

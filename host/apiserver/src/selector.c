@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* selector.c: a small scanner over the text; words are everything but space and the operators' characters. */
+/* selector.c: a small scanner over the text; words are everything but space and the operators'
+ * characters. */
 #include "selector.h"
 
 #include <ctype.h>
@@ -201,7 +202,8 @@ enum wb_err as_field_selector_parse(struct as_selector *s, const char *text, cha
         bool is_not = op[0] == '!' && op[1] == '=';
         if (s->count == AS_SELECTOR_MAX || key_len == 0 || (!is_not && *op != '=')) {
             as_selector_deinit(s);
-            snprintf(err, err_cap, "invalid selector: '%.200s'; can't understand '%.100s'", text, at);
+            snprintf(err, err_cap, "invalid selector: '%.200s'; can't understand '%.100s'", text,
+                     at);
             return WB_ERR_FORMAT;
         }
         struct as_requirement *r = &s->items[s->count++];

@@ -124,7 +124,8 @@ bool as_allowed(const struct wb_apiserver *s, const struct as_user *user, const 
 
 /* ---- discovery (discovery.c) -------------------------------------------------------------- */
 
-/* Answers what is no resource: /api, /apis, /version, /healthz, /openapi, … False: not one of those. */
+/* Answers what is no resource: /api, /apis, /version, /healthz, /openapi, … False: not one of
+ * those. */
 bool as_discovery(struct as_call *c, const char *path);
 /* Self subject reviews. False: not one of those. */
 bool as_reviews(struct as_call *c, const char *path);
@@ -139,10 +140,10 @@ void as_delete_collection(struct as_call *c);
 /* Decodes the body; NULL after an answer was given. */
 json_t *as_decode_body(struct as_call *c);
 
-/* Stores a change and tells the watches. Sets the object's resourceVersion. NULL after an answer was given, else the
- * body's bytes (free them). old: what was stored, NULL when nothing was. */
-char *as_commit(struct as_call *c, const struct as_resource *r, enum as_change change, json_t *object,
-                const json_t *old, size_t *len);
+/* Stores a change and tells the watches. Sets the object's resourceVersion. NULL after an answer
+ * was given, else the body's bytes (free them). old: what was stored, NULL when nothing was. */
+char *as_commit(struct as_call *c, const struct as_resource *r, enum as_change change,
+                json_t *object, const json_t *old, size_t *len);
 /* The stored object (new reference), NULL: none. */
 json_t *as_load(struct wb_apiserver *s, const struct as_resource *r, const char *namespace,
                 const char *name);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* store.c: the SQLite file.
  *
- * objects holds the present state as served bytes; changes holds what happened, bounded by compaction; meta holds the
- * schema version and the version up to which changes were forgotten. The counter is the greatest version of changes or
- * `compacted`, so it needs no row of its own and no second write.
+ * objects holds the present state as served bytes; changes holds what happened, bounded by
+ * compaction; meta holds the schema version and the version up to which changes were forgotten. The
+ * counter is the greatest version of changes or `compacted`, so it needs no row of its own and no
+ * second write.
  *
- * WAL with synchronous=FULL: an answered write survives a power cut; NORMAL would survive a crash of this process only.
- * Each write is one transaction: begin, object, change, commit. */
+ * WAL with synchronous=FULL: an answered write survives a power cut; NORMAL would survive a crash
+ * of this process only. Each write is one transaction: begin, object, change, commit. */
 #include "store.h"
 
 #include <sqlite3.h>
@@ -40,16 +41,18 @@ static const char *const statements[STMT_END] = {
     [STMT_PUT] = "INSERT INTO objects(resource,namespace,name,version,body) VALUES(?1,?2,?3,?4,?5) "
                  "ON CONFLICT(resource,namespace,name) DO UPDATE SET version=?4, body=?5",
     [STMT_REMOVE] = "DELETE FROM objects WHERE resource=?1 AND namespace=?2 AND name=?3",
-    [STMT_CHANGE] = "INSERT INTO changes(version,resource,namespace,name,change,time_us,selectors,body) "
-                    "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [STMT_CHANGE] =
+        "INSERT INTO changes(version,resource,namespace,name,change,time_us,selectors,body) "
+        "VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [STMT_LIST] = "SELECT version,namespace,name,body FROM objects WHERE resource=?1 AND "
                   "(namespace,name)>(?2,?3) ORDER BY namespace,name LIMIT ?4",
     [STMT_LIST_NS] = "SELECT version,namespace,name,body FROM objects WHERE resource=?1 AND "
                      "namespace=?5 AND name>?3 ORDER BY name LIMIT ?4",
     [STMT_COUNT] = "SELECT count(*) FROM objects WHERE resource=?1 AND (namespace,name)>(?2,?3)",
     [STMT_COUNT_NS] = "SELECT count(*) FROM objects WHERE resource=?1 AND namespace=?5 AND name>?3",
-    [STMT_CHANGES] = "SELECT version,resource,namespace,name,change,time_us,selectors,body FROM changes "
-                     "WHERE version>?1 ORDER BY version",
+    [STMT_CHANGES] =
+        "SELECT version,resource,namespace,name,change,time_us,selectors,body FROM changes "
+        "WHERE version>?1 ORDER BY version",
     [STMT_SIZES] = "SELECT version,length(body) FROM changes ORDER BY version DESC",
     [STMT_FORGET] = "DELETE FROM changes WHERE version<=?1",
     [STMT_COMPACTED] = "INSERT INTO meta(key,value) VALUES('compacted',?1) "
@@ -155,7 +158,8 @@ struct as_store *as_store_open(const char *path, char *err, size_t err_cap)
     struct as_store *s = calloc(1, sizeof(*s));
     WB_ASSERT(s);
     char why[320];
-    if (sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+    if (sqlite3_open_v2(path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK) {
         snprintf(err, err_cap, "cannot open %s: %s", path, sqlite3_errmsg(s->db));
         as_store_close(s);
@@ -357,7 +361,8 @@ void as_store_compact(struct as_store *s, size_t count_max, size_t bytes_max)
     }
     sqlite3_bind_int64(s->stmt[STMT_COMPACTED], 1, (sqlite3_int64)forget);
     sqlite3_bind_int64(s->stmt[STMT_FORGET], 1, (sqlite3_int64)forget);
-    if (run(s, STMT_BEGIN) && run(s, STMT_COMPACTED) && run(s, STMT_FORGET) && run(s, STMT_COMMIT)) {
+    if (run(s, STMT_BEGIN) && run(s, STMT_COMPACTED) && run(s, STMT_FORGET) &&
+        run(s, STMT_COMMIT)) {
         s->compacted = forget;
     } else {
         run(s, STMT_ROLLBACK);

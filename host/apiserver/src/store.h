@@ -13,7 +13,7 @@ enum as_change { AS_ADDED = 1, AS_MODIFIED = 2, AS_DELETED = 3 };
 /* A stored object or change; all texts are borrowed for the callback. */
 struct as_row {
     uint64_t version;
-    const char *resource; /* "devices.wasmbed.github.io" */
+    const char *resource;  /* "devices.wasmbed.github.io" */
     const char *namespace; /* "" for what has none */
     const char *name;
     const char *body;
@@ -35,13 +35,14 @@ uint64_t as_store_compacted(const struct as_store *s);
 char *as_store_get(struct as_store *s, const char *resource, const char *namespace,
                    const char *name, size_t *len);
 
-/* One change in one transaction, durable when it returns. row->version must be as_store_version() + 1.
- * Outcomes: WB_ERR_IO: nothing was changed; err says why. */
+/* One change in one transaction, durable when it returns. row->version must be as_store_version()
+ * + 1. Outcomes: WB_ERR_IO: nothing was changed; err says why. */
 WB_MUST_USE enum wb_err as_store_write(struct as_store *s, const struct as_row *row, char *err,
                                        size_t err_cap);
 
-/* Objects of a resource in order of namespace and name, after (after_ns, after_name) if after_name is not NULL; of one
- * namespace unless namespace is NULL; until limit (0: none) or until each returns false. */
+/* Objects of a resource in order of namespace and name, after (after_ns, after_name) if after_name
+ * is not NULL; of one namespace unless namespace is NULL; until limit (0: none) or until each
+ * returns false. */
 void as_store_list(struct as_store *s, const char *resource, const char *namespace,
                    const char *after_ns, const char *after_name, size_t limit,
                    bool (*each)(void *ctx, const struct as_row *row), void *ctx);
@@ -52,7 +53,8 @@ size_t as_store_count(struct as_store *s, const char *resource, const char *name
 void as_store_changes(struct as_store *s, uint64_t after,
                       bool (*each)(void *ctx, const struct as_row *row), void *ctx);
 
-/* Forgets the oldest changes until at most count_max, and at most bytes_max bytes of them, are left. */
+/* Forgets the oldest changes until at most count_max, and at most bytes_max bytes of them, are
+ * left. */
 void as_store_compact(struct as_store *s, size_t count_max, size_t bytes_max);
 
 #endif

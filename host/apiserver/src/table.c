@@ -100,11 +100,13 @@ static void cell_string(struct as_text *t, const json_t *value)
     free(text);
 }
 
-static void cell(struct as_text *t, const struct as_column *c, const json_t *object, uint64_t now_us)
+static void cell(struct as_text *t, const struct as_column *c, const json_t *object,
+                 uint64_t now_us)
 {
     if (strncmp(c->path, "count:", 6) == 0) {
         const json_t *value = as_path_get(object, c->path + 6);
-        as_text_fmt(t, "%zu", json_is_array(value) ? json_array_size(value) : json_object_size(value));
+        as_text_fmt(t, "%zu",
+                    json_is_array(value) ? json_array_size(value) : json_object_size(value));
         return;
     }
     if (strncmp(c->path, "ref:", 4) == 0) {
@@ -129,7 +131,8 @@ static void cell(struct as_text *t, const struct as_column *c, const json_t *obj
 
 void as_partial_metadata(struct as_text *t, const json_t *object)
 {
-    as_text_str(t, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
+    as_text_str(
+        t, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
     as_text_json(t, json_object_get(object, "metadata"));
     as_text_str(t, "}");
 }

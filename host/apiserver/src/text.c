@@ -66,7 +66,8 @@ static int dump_part(const char *data, size_t len, void *ctx)
 void as_text_json(struct as_text *t, const json_t *value)
 {
     (void)json_dump_callback(value, dump_part, t,
-                             JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+                             JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY |
+                                 JSON_REAL_PRECISION(17));
 }
 
 void as_text_deinit(struct as_text *t)

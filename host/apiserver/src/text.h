@@ -7,8 +7,8 @@
 
 #include "wb_base.h"
 
-/* Grows as needed; always terminated once something was added. Out of memory aborts: the server's own state would
- * be in doubt. */
+/* Grows as needed; always terminated once something was added. Out of memory aborts: the server's
+ * own state would be in doubt. */
 struct as_text {
     char *data;
     size_t len;
@@ -34,8 +34,8 @@ void as_set(json_t *object, const char *key, json_t *value);
 json_t *as_object(json_t *object, const char *key);
 const char *as_str(const json_t *object, const char *key); /* "" when absent or no string */
 
-/* Parses YAML (one document; JSON is YAML, too) with core-schema scalars. Aliases and merges are refused. NULL with a
- * text on failure. */
+/* Parses YAML (one document; JSON is YAML, too) with core-schema scalars. Aliases and merges are
+ * refused. NULL with a text on failure. */
 json_t *as_yaml_parse(const char *text, size_t len, char *err, size_t err_cap);
 
 /* RFC 3339 in seconds or microseconds. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* write.c: create, update, patch, delete.
  *
- * All writes of an object meet in two functions: `prepare` (clean metadata, prune, default, carry over what the
- * client may not change, validate) and `as_commit` (number, bytes, database, watches). PUT and PATCH differ only in how the
- * wanted object comes about. Read: as_create, store_changed, as_update, as_patch, as_delete, then the helpers. */
+ * All writes of an object meet in two functions: `prepare` (clean metadata, prune, default, carry
+ * over what the client may not change, validate) and `as_commit` (number, bytes, database,
+ * watches). PUT and PATCH differ only in how the wanted object comes about. Read: as_create,
+ * store_changed, as_update, as_patch, as_delete, then the helpers. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,8 +27,8 @@ void as_uid(struct wb_apiserver *s, char to[37])
     b[6] = (uint8_t)((b[6] & 0x0fu) | 0x40u); /* RFC 9562 §5.4: version 4 */
     b[8] = (uint8_t)((b[8] & 0x3fu) | 0x80u);
     snprintf(to, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-             b[15]);
+             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+             b[14], b[15]);
 }
 
 static void random_suffix(struct wb_apiserver *s, char to[6])
@@ -62,9 +63,9 @@ static char *encode(struct wb_apiserver *s, json_t *object, size_t *len)
     return as_dump(object, len);
 }
 
-static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r, enum as_change change,
-                          json_t *object, const json_t *old, char **body, size_t *len, char *err,
-                          size_t err_cap)
+static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r,
+                          enum as_change change, json_t *object, const json_t *old, char **body,
+                          size_t *len, char *err, size_t err_cap)
 {
     const json_t *metadata = json_object_get(object, "metadata");
     *body = encode(s, object, len);
@@ -98,8 +99,8 @@ static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r, e
     return result;
 }
 
-char *as_commit(struct as_call *c, const struct as_resource *r, enum as_change change, json_t *object,
-                const json_t *old, size_t *len)
+char *as_commit(struct as_call *c, const struct as_resource *r, enum as_change change,
+                json_t *object, const json_t *old, size_t *len)
 {
     char *body;
     char err[256];
@@ -134,8 +135,8 @@ static void unsupported_media(struct as_call *c, const char *accepted)
 static json_t *decode_json(struct as_call *c, const char *what)
 {
     json_error_t error;
-    json_t *value = json_loadb((const char *)c->request->body, c->request->body_len,
-                               JSON_DECODE_ANY, &error);
+    json_t *value =
+        json_loadb((const char *)c->request->body, c->request->body_len, JSON_DECODE_ANY, &error);
     if (!value) {
         as_reply_bad_request(c, "%s: %s (line %d, column %d)", what, error.text, error.line,
                              error.column);
@@ -156,7 +157,8 @@ json_t *as_decode_body(struct as_call *c)
         }
         object = decode_json(c, "couldn't get version/kind; json parse error");
     } else if (type_is(type, "application/yaml")) {
-        object = as_yaml_parse((const char *)c->request->body, c->request->body_len, err, sizeof(err));
+        object =
+            as_yaml_parse((const char *)c->request->body, c->request->body_len, err, sizeof(err));
         if (!object) {
             as_reply_bad_request(c, "error converting YAML to JSON: %s", err);
         }
@@ -166,7 +168,8 @@ json_t *as_decode_body(struct as_call *c)
             as_reply_bad_request(c, "protobuf body: %s", err);
         }
     } else {
-        unsupported_media(c, "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+        unsupported_media(
+            c, "application/json, application/yaml, application/vnd.kubernetes.protobuf");
     }
     if (object && !json_is_object(object)) {
         json_decref(object);
@@ -211,9 +214,8 @@ static bool names_fit(struct as_call *c, json_t *metadata)
     const char *name = as_str(metadata, "name");
     if (c->resource->namespaced) {
         if (namespace[0] && strcmp(namespace, c->namespace) != 0) {
-            as_reply_bad_request(c,
-                                 "the namespace of the provided object does not match the "
-                                 "namespace sent on the request");
+            as_reply_bad_request(c, "the namespace of the provided object does not match the "
+                                    "namespace sent on the request");
             return false;
         }
         as_set(metadata, "namespace", json_string(c->namespace));
@@ -221,7 +223,8 @@ static bool names_fit(struct as_call *c, json_t *metadata)
         json_object_del(metadata, "namespace");
     }
     if (c->name[0] && name[0] && strcmp(name, c->name) != 0) {
-        as_reply_bad_request(c, "the name of the object (%s) does not match the name on the URL (%s)",
+        as_reply_bad_request(c,
+                             "the name of the object (%s) does not match the name on the URL (%s)",
                              name, c->name);
         return false;
     }
@@ -230,7 +233,8 @@ static bool names_fit(struct as_call *c, json_t *metadata)
     } else if (!name[0] && as_str(metadata, "generateName")[0]) {
         char suffix[6];
         random_suffix(c->server, suffix);
-        as_set(metadata, "name", json_sprintf("%.240s%s", as_str(metadata, "generateName"), suffix));
+        as_set(metadata, "name",
+               json_sprintf("%.240s%s", as_str(metadata, "generateName"), suffix));
     }
     return true;
 }
@@ -245,13 +249,15 @@ static bool unknown_fits(struct as_call *c, const json_t *unknown)
     size_t i;
     json_t *path;
     if (c->validation == AS_WARN) {
-        json_array_foreach(unknown, i, path) {
+        json_array_foreach(unknown, i, path)
+        {
             as_warn(c, "unknown field \"%s\"", json_string_value(path));
         }
         return true;
     }
     struct as_text t = {0};
-    json_array_foreach(unknown, i, path) {
+    json_array_foreach(unknown, i, path)
+    {
         as_text_fmt(&t, "%sunknown field \"%s\"", i ? ", " : "", json_string_value(path));
     }
     as_reply_bad_request(c, "strict decoding error: %s", t.data);
@@ -267,8 +273,8 @@ static bool clean(struct as_call *c, json_t *object)
     const char *problem = as_meta_clean(metadata, unknown);
     if (problem) {
         json_decref(unknown);
-        as_reply_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: %s", c->resource->kind,
-                             c->resource->version, c->resource->kind, problem);
+        as_reply_bad_request(c, "%s in version \"%s\" cannot be handled as a %s: %s",
+                             c->resource->kind, c->resource->version, c->resource->kind, problem);
         return false;
     }
     as_schema_prune(c->resource->schema, object, unknown);
@@ -293,7 +299,8 @@ static void core_rules(const struct as_resource *r, json_t *object)
     } else if (strcmp(r->key, "secrets") == 0) {
         const char *key;
         json_t *value;
-        json_object_foreach(json_object_get(object, "stringData"), key, value) {
+        json_object_foreach(json_object_get(object, "stringData"), key, value)
+        {
             if (json_is_string(value)) {
                 char *encoded =
                     wb_api_base64_encode(json_string_value(value), json_string_length(value));
@@ -324,23 +331,26 @@ static bool namespace_fits(struct as_call *c)
     if (!c->resource->namespaced) {
         return true;
     }
-    const struct as_resource *namespaces = as_registry_find(&c->server->registry, "", "v1", "namespaces");
+    const struct as_resource *namespaces =
+        as_registry_find(&c->server->registry, "", "v1", "namespaces");
     json_t *ns = as_load(c->server, namespaces, "", c->namespace);
     if (!ns) {
         as_reply_not_found(c, namespaces, c->namespace);
         return false;
     }
-    bool terminating = json_object_get(json_object_get(ns, "metadata"), "deletionTimestamp") != NULL;
+    bool terminating =
+        json_object_get(json_object_get(ns, "metadata"), "deletionTimestamp") != NULL;
     json_decref(ns);
     if (terminating) {
-        json_t *details = json_pack(
-            "{s:s, s:s, s:[{s:s, s:s, s:s}]}", "name", c->name, "kind", c->resource->plural, "causes",
-            "reason", "NamespaceTerminating", "message", "namespace is being terminated", "field",
-            "metadata.namespace");
-        as_reply_error(c, 403, "Forbidden", details,
-                       "%s is forbidden: unable to create new content in namespace %s because it is "
-                       "being terminated",
-                       c->resource->key, c->namespace);
+        json_t *details =
+            json_pack("{s:s, s:s, s:[{s:s, s:s, s:s}]}", "name", c->name, "kind",
+                      c->resource->plural, "causes", "reason", "NamespaceTerminating", "message",
+                      "namespace is being terminated", "field", "metadata.namespace");
+        as_reply_error(
+            c, 403, "Forbidden", details,
+            "%s is forbidden: unable to create new content in namespace %s because it is "
+            "being terminated",
+            c->resource->key, c->namespace);
     }
     return !terminating;
 }
@@ -348,8 +358,8 @@ static bool namespace_fits(struct as_call *c)
 /* Fields of a new object that are the server's. */
 static void own_new(struct as_call *c, json_t *object)
 {
-    static const char *const owned[] = {"deletionTimestamp", "deletionGracePeriodSeconds", "selfLink",
-                                        "resourceVersion", "generation"};
+    static const char *const owned[] = {"deletionTimestamp", "deletionGracePeriodSeconds",
+                                        "selfLink", "resourceVersion", "generation"};
     json_t *metadata = as_object(object, "metadata");
     for (size_t i = 0; i < WB_ARRAY_LEN(owned); i++) {
         json_object_del(metadata, owned[i]);
@@ -418,8 +428,9 @@ static bool is_status_call(const struct as_call *c)
 /* Takes over from the stored object what this call may not change. */
 static void carry_over(struct as_call *c, json_t *object, const json_t *old)
 {
-    static const char *const owned[] = {"uid", "creationTimestamp", "deletionTimestamp",
-                                        "deletionGracePeriodSeconds", "generation", "selfLink"};
+    static const char *const owned[] = {
+        "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+        "generation", "selfLink"};
     const json_t *old_metadata = json_object_get(old, "metadata");
     if (is_status_call(c)) {
         /* Only status is taken; metadata and the rest stay. */
@@ -485,17 +496,20 @@ static bool finalizers_fit(struct as_call *c, const json_t *object, const json_t
     const json_t *now = json_object_get(json_object_get(object, "metadata"), "finalizers");
     size_t i, j;
     json_t *a, *b;
-    json_array_foreach(now, i, a) {
+    json_array_foreach(now, i, a)
+    {
         bool found = false;
-        json_array_foreach(before, j, b) {
+        json_array_foreach(before, j, b)
+        {
             found = found || json_equal(a, b);
         }
         if (!found) {
             struct as_causes causes = {0};
-            as_cause_add(&causes, "metadata.finalizers", "FieldValueForbidden",
-                         "Forbidden: no new finalizers can be added if the object is being deleted, "
-                         "found new finalizers []string{\"%s\"}",
-                         json_string_value(a));
+            as_cause_add(
+                &causes, "metadata.finalizers", "FieldValueForbidden",
+                "Forbidden: no new finalizers can be added if the object is being deleted, "
+                "found new finalizers []string{\"%s\"}",
+                json_string_value(a));
             as_reply_invalid(c, c->name, &causes);
             return false;
         }
@@ -511,8 +525,8 @@ static bool version_fits(struct as_call *c, const json_t *object, const json_t *
     const char *uid = as_str(metadata, "uid");
     const char *old_uid = as_str(old_metadata, "uid");
     if (uid[0] && strcmp(uid, old_uid) != 0) {
-        char *why = as_fmt("Precondition failed: UID in precondition: %s, UID in object meta: %s", uid,
-                           old_uid);
+        char *why = as_fmt("Precondition failed: UID in precondition: %s, UID in object meta: %s",
+                           uid, old_uid);
         as_reply_conflict(c, c->name, why);
         free(why);
         return false;
@@ -632,7 +646,8 @@ static json_t *patched(struct as_call *c, enum patch_kind kind, const json_t *ol
         if (!result) {
             json_t *details = json_pack("{s:[{s:s}]}", "causes", "message", err);
             as_reply_error(c, 422, "Invalid", details,
-                           "the server rejected our request due to an error in our request: %s", err);
+                           "the server rejected our request due to an error in our request: %s",
+                           err);
         }
     } else if (!json_is_object(patch)) {
         as_reply_bad_request(c, "a merge patch is an object; a list of operations goes as "
@@ -725,7 +740,8 @@ static bool read_delete_options(struct as_call *c, struct delete_options *option
     }
     const json_t *conditions = json_object_get(body, "preconditions");
     snprintf(options->uid, sizeof(options->uid), "%s", as_str(conditions, "uid"));
-    snprintf(options->version, sizeof(options->version), "%s", as_str(conditions, "resourceVersion"));
+    snprintf(options->version, sizeof(options->version), "%s",
+             as_str(conditions, "resourceVersion"));
     if (json_array_size(json_object_get(body, "dryRun")) > 0) {
         c->dry_run = true;
     }
@@ -755,8 +771,8 @@ static bool preconditions_fit(struct as_call *c, const struct delete_options *op
     return true;
 }
 
-/* Deletes or marks one object. Returns its last bytes (free them), NULL after an answer. *gone: it is not there any
- * more. */
+/* Deletes or marks one object. Returns its last bytes (free them), NULL after an answer. *gone: it
+ * is not there any more. */
 static char *delete_one(struct as_call *c, json_t *object, bool *gone, size_t *len)
 {
     json_t *old = json_deep_copy(object);
@@ -814,7 +830,8 @@ static void namespace_empty(struct as_call *c, const char *namespace)
         inner.namespace = namespace;
         size_t j;
         json_t *name;
-        json_array_foreach(list.names, j, name) {
+        json_array_foreach(list.names, j, name)
+        {
             json_t *object = as_load(c->server, r, namespace, json_string_value(name));
             bool gone;
             size_t len;
@@ -919,16 +936,19 @@ void as_delete_collection(struct as_call *c)
         return;
     }
     l.objects = json_array();
-    as_store_list(c->server->store, c->resource->key, c->namespace[0] ? c->namespace : NULL, NULL, NULL,
-                  0, collect_object, &l);
+    as_store_list(c->server->store, c->resource->key, c->namespace[0] ? c->namespace : NULL, NULL,
+                  NULL, 0, collect_object, &l);
     struct as_text t = {0};
-    as_text_fmt(&t, "{\"apiVersion\":\"%s\",\"kind\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\"},\"items\":[",
+    as_text_fmt(&t,
+                "{\"apiVersion\":\"%s\",\"kind\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\"}"
+                ",\"items\":[",
                 c->resource->group_version, c->resource->list_kind,
                 (unsigned long long)as_store_version(c->server->store));
     size_t i;
     json_t *object;
     bool failed = false;
-    json_array_foreach(l.objects, i, object) {
+    json_array_foreach(l.objects, i, object)
+    {
         bool gone;
         size_t len;
         char *body = delete_one(c, object, &gone, &len);
@@ -973,8 +993,8 @@ void as_ensure(struct wb_apiserver *s, const struct as_resource *r, json_t *obje
     if (!old || (!is_same(object, old) && r->read_only)) {
         char *body;
         size_t len;
-        if (commit(s, r, old ? AS_MODIFIED : AS_ADDED, object, old, &body, &len, err, sizeof(err)) ==
-            WB_OK) {
+        if (commit(s, r, old ? AS_MODIFIED : AS_ADDED, object, old, &body, &len, err,
+                   sizeof(err)) == WB_OK) {
             free(body);
         }
     }

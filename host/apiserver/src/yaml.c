@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* yaml.c: YAML to JSON through libyaml's events, with a stack of open containers.
  *
- * Scalars follow YAML 1.2's core schema as Kubernetes' own reader does: plain null, booleans and numbers are typed,
- * everything quoted is text. Aliases are refused: no manifest needs them, and they are how small files become large
- * objects. */
+ * Scalars follow YAML 1.2's core schema as Kubernetes' own reader does: plain null, booleans and
+ * numbers are typed, everything quoted is text. Aliases are refused: no manifest needs them, and
+ * they are how small files become large objects. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
