@@ -56,6 +56,7 @@ result "our server with a board's buffers" $?
 
 run_gnutls() {
     port=$(free_port)
+    : > "$dir/gnutls.log"
     gnutls-serv -p "$port" --echo --x509cafile "$ca" --x509certfile "$dir/server.pem" \
         --x509keyfile "$dir/server.key" "$@" > "$dir/gnutls.log" 2>&1 < /dev/null &
     server_pid=$!

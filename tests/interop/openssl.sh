@@ -155,6 +155,7 @@ stop $server_pid
 
 # A stateless server sends a cookie with its HelloRetryRequest.
 port=$(free_port)
+: > "$dir/s_server.log"
 openssl s_server -accept "127.0.0.1:$port" -tls1_3 -stateless -rev $their > "$dir/s_server.log" 2>&1 < /dev/null &
 server_pid=$!
 pids="$pids $server_pid"
