@@ -81,10 +81,8 @@ struct wb_wasm_install_cfg {
     void *mem;      /* kept until finish; 4-byte aligned. 4 bytes an operand and a run of locals of one
                      * type, 12 bytes a nested block: 700 bytes are plenty for compiled C */
     size_t mem_len; /* bytes */
-    /* Called for each instruction that can trap: where its code is in the image and where the
-     * instruction is in the module. NULL: not wanted. */
-    void (*map)(void *ctx, uint32_t image_offset, uint32_t module_offset);
-    void *map_ctx;
+    /* Accept imports that are not offered, too: for looking at modules. Such an image cannot run. */
+    bool any_import;
 };
 
 struct wb_wasm_control; /* private */
@@ -128,7 +126,11 @@ struct wb_wasm_install {
     uint32_t pending_a, pending_b; /* comparison that waits for a branch */
     uint16_t operand_count, control_count, run_count, slots, slots_max;
     uint16_t local_slots, cur_type, param_slots;
-    uint8_t dead, pending, pending_cond, pending_const;
+    uint8_t dead, polymorphic, pending, pending_cond, pending_const;
+    /* which code came from where, not yet in the image */
+    uint8_t map_len, map_first;
+    uint8_t map[28];
+    uint32_t map_code, map_module, map_base_code, map_base_module, map_start_module, map_last;
 };
 
 /* What a module declares and needs. */

@@ -11,6 +11,11 @@
 void back_func_begin(struct wb_wasm_install *x, uint32_t zero_slots, uint32_t module_offset);
 void back_func_end(struct wb_wasm_install *x);
 
+/* What is written next comes from the module's byte at module_offset. */
+void back_map_note(struct wb_wasm_install *x, uint32_t module_offset);
+/* Nothing falls through to here: a good place for the map. */
+void back_map_chance(struct wb_wasm_install *x);
+
 /* d = a op b; width: slots of d, 0 when d is another input. */
 void back_op3(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
               unsigned b);

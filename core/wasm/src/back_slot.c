@@ -9,20 +9,102 @@ static bool live(const struct wb_wasm_install *x)
     return !x->dead && !failed(x);
 }
 
+static void map_write(struct wb_wasm_install *x);
+
 void back_func_begin(struct wb_wasm_install *x, uint32_t zero_slots, uint32_t module_offset)
 {
     x->code_at = x->out_len;
     out_program(x, x->funcs_at + x->func * 8 + 4, x->out_len);
     out_word(x, 0xffff | zero_slots << 16);
-    out_word(x, x->param_slots);
+    out_word(x, x->param_slots | 0xffff0000u);
     out_word(x, module_offset);
+    x->map_len = x->map_first = 0;
+    x->map_last = 0;
+    x->map_base_module = module_offset;
     back_barrier(x);
 }
 
 void back_func_end(struct wb_wasm_install *x)
 {
+    map_write(x);
     uint32_t word = out_read(x, x->code_at);
     out_program(x, x->code_at, (word & 0xffff0000u) | x->slots_max);
+    if (x->map_last != 0) {
+        out_program(x, x->code_at + 4, x->param_slots | x->map_last << 16);
+    }
+}
+
+/* ---- map ---------------------------------------------------------------------------------- */
+
+/* Writes what was noted. map_first is 1 when there is a first entry, which map_code and map_module started from. */
+static void map_write(struct wb_wasm_install *x)
+{
+    if (x->map_first == 0) {
+        return;
+    }
+    uint32_t here = back_here(x);
+    out_word(x, x->map_len | (x->map_last == 0 ? 0 : here - x->map_last) << 16);
+    out_word(x, x->map_base_code);
+    out_word(x, x->map_start_module);
+    for (unsigned i = 0; i < x->map_len; i += 4) {
+        uint32_t word = 0;
+        for (unsigned j = 0; j < 4 && i + j < x->map_len; j++) {
+            word |= (uint32_t)x->map[i + j] << 8 * j;
+        }
+        out_word(x, word);
+    }
+    x->map_last = here;
+    x->map_len = x->map_first = 0;
+    x->last_at = 0;
+}
+
+static void map_leb(struct wb_wasm_install *x, uint32_t value)
+{
+    while (value > 0x7f) {
+        x->map[x->map_len++] = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    x->map[x->map_len++] = (uint8_t)value;
+}
+
+void back_map_chance(struct wb_wasm_install *x)
+{
+    if (x->map_len >= 8 && !failed(x)) {
+        map_write(x);
+    }
+}
+
+void back_map_note(struct wb_wasm_install *x, uint32_t module_offset)
+{
+    if (!live(x)) {
+        return;
+    }
+    if (x->map_len > sizeof x->map - 9) {
+        /* No place where nothing falls through came in time: jump over the map. */
+        out_word(x, OP_BR);
+        uint32_t hole = back_hole(x);
+        map_write(x);
+        back_bind_hole(x, hole);
+    }
+    uint32_t code = back_here(x);
+    uint32_t module = module_offset - x->map_base_module;
+    if (x->map_first == 0) {
+        x->map_first = 1;
+        x->map_base_code = code;
+        x->map_start_module = module;
+    } else {
+        uint32_t words = code - x->map_code;
+        uint32_t bytes = module - x->map_module;
+        if (words <= 15 && bytes <= 14) {
+            x->map[x->map_len++] = (uint8_t)(words | bytes << 4);
+        } else {
+            x->map[x->map_len++] = MAP_LONG;
+            map_leb(x, words);
+            map_leb(x, bytes);
+        }
+    }
+    x->map_code = code;
+    x->map_module = module;
 }
 
 void back_word(struct wb_wasm_install *x, uint32_t word)

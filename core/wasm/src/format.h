@@ -13,8 +13,11 @@
  * exports    [name len] name [kind | index << 8] [name's hash]
  * elements   [mode | table << 16] offset expression if active [type] [count] entries: 0 null, function index + 1,
  *            or global index | 1 << 31
- * code       of each function: [frame slots | slots to zero << 16] [param slots] [module offset of the body]
- *            instructions
+ * code       of each function: [frame slots | slots to zero << 16] [param slots | word of its last map << 16]
+ *            [module offset of the body] instructions, and between them where they are not reached (or are
+ *            jumped over) maps: which code came from which bytes of the module
+ * map        [bytes | words back to the map before, or 0, << 16] [code word of its first entry] [module offset of it,
+ *            from the body] then for each next entry a byte words | bytes << 4 of progress, or MAP_LONG and two LEB128
  * data       [mode] offset expression if active [len] bytes
  */
 #ifndef WB_WASM_FORMAT_H
@@ -54,6 +57,7 @@ enum image_header {
 };
 
 #define FUNC_HEADER_WORDS 3u
+#define MAP_LONG          0xffu
 
 #define T_UNKNOWN 7u /* operand of unreachable code */
 

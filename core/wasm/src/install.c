@@ -1059,6 +1059,13 @@ static void import_desc(struct wb_wasm_install *x, struct item *r)
             offer = import_resolve(x, o, kind, type, limits.min, limits.max) ? o : NULL;
         }
     }
+    struct wb_wasm_import any = {.index = UINT16_MAX};
+    if (offer == NULL && x->cfg.any_import && x->module_len <= WB_WASM_NAME_MAX
+        && x->name_len <= WB_WASM_NAME_MAX) {
+        any.min = limits.min;
+        any.max = limits.max;
+        offer = &any;
+    }
     if (offer == NULL) {
         fault(x, WB_ERR_IMPORT, known ? "incompatible import type" : "unknown import");
         return;

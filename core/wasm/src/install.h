@@ -89,7 +89,8 @@ struct wb_wasm_control {
     uint16_t height;  /* operands below */
     uint16_t slot;    /* first slot of parameters and results */
     uint8_t kind;     /* enum block_kind */
-    uint8_t dead;     /* unreachable from the start */
+    uint8_t dead : 1;        /* before the block: code is unreachable, */
+    uint8_t polymorphic : 1; /* and so the operand stack of the block around it has any type */
 };
 enum block_kind { BLOCK_FUNC, BLOCK_BLOCK, BLOCK_LOOP, BLOCK_IF, BLOCK_ELSE };
 #define BLOCK_SIMPLE 0x8000u

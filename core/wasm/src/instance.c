@@ -298,7 +298,7 @@ enum wb_err wb_wasm_call(struct wb_wasm_instance *inst, uint32_t func, const uin
         inst->far_slots[3] = OP_RET;
         inst->pc = inst->far_slots;
     } else {
-        memset(inst->stack + code[1], 0, (size_t)(code[0] >> 16) * 4);
+        memset(inst->stack + (code[1] & 0xffff), 0, (size_t)(code[0] >> 16) * 4);
         inst->pc = code + FUNC_HEADER_WORDS;
     }
     inst->status = WB_WASM_READY;
@@ -422,15 +422,54 @@ static uint32_t func_at(const struct wb_wasm_image *image, uint32_t offset)
     return low;
 }
 
-/* Where code at an image offset comes from. */
+static uint32_t leb_read(const uint8_t **at)
+{
+    uint32_t value = 0;
+    for (unsigned shift = 0; shift < 32; shift += 7) {
+        uint8_t byte = *(*at)++;
+        value |= (uint32_t)(byte & 0x7f) << shift;
+        if (byte < 0x80) {
+            break;
+        }
+    }
+    return value;
+}
+
+/* Where code at an image offset comes from: the newest map that begins at or before it, and its last such entry. */
 static void locate(const struct wb_wasm_image *image, uint32_t offset, uint32_t *func,
                    uint32_t *module_offset)
 {
     *func = func_at(image, offset);
     *module_offset = 0;
-    if (*func != UINT32_MAX) {
-        *module_offset = image_at(image, func_entry(image, *func)[1])[2];
+    if (*func == UINT32_MAX) {
+        return;
     }
+    const uint32_t *code = image_at(image, func_entry(image, *func)[1]);
+    uint32_t word = (uint32_t)(image_at(image, offset) - code);
+    uint32_t back = code[1] >> 16;
+    const uint32_t *map = code + back;
+    *module_offset = code[2];
+    for (; back != 0 && back != 0xffff && map[1] > word; map -= back) {
+        back = map[0] >> 16;
+    }
+    if (back == 0 || back == 0xffff) {
+        return;
+    }
+    uint32_t at = map[1];
+    uint32_t module = map[2];
+    const uint8_t *p = (const uint8_t *)(map + 3);
+    const uint8_t *end = p + (map[0] & 0xffff);
+    while (p < end) {
+        uint8_t byte = *p++;
+        uint32_t words = byte == MAP_LONG ? leb_read(&p) : byte & 15u;
+        uint32_t bytes = byte == MAP_LONG ? leb_read(&p) : byte >> 4;
+        if (at + words > word) {
+            break;
+        }
+        at += words;
+        module += bytes;
+    }
+    *module_offset += module;
 }
 
 static bool in_image(const struct wb_wasm_instance *inst, const uint32_t *pc)

@@ -309,7 +309,7 @@ call: {
     csp[0] = (uint32_t)((const uint8_t *)pc - (const uint8_t *)inst->image.base);
     csp[1] = (uint32_t)((uint8_t *)fp - (uint8_t *)inst->stack);
     fp = callee;
-    uint32_t *zero = callee + code[1];
+    uint32_t *zero = callee + (code[1] & 0xffff);
     for (frame >>= 16; frame > 0; frame--) {
         *zero++ = 0;
     }

@@ -43,7 +43,7 @@ void operands_reset(struct wb_wasm_install *x)
     x->control = (struct wb_wasm_control *)(void *)((uint8_t *)x->cfg.mem + x->cfg.mem_len);
     x->operand_count = x->control_count = x->run_count = 0;
     x->slots = x->slots_max = 0;
-    x->dead = 0;
+    x->dead = x->polymorphic = 0;
     x->pending = 0;
 }
 
@@ -106,7 +106,7 @@ static struct operand pop(struct wb_wasm_install *x, unsigned type)
 {
     struct operand o = {.type = (uint8_t)type, .home = x->slots, .slot = x->slots};
     if (x->operand_count == top(x)->height) {
-        if (!x->dead) {
+        if (!x->polymorphic) {
             invalid(x, "type mismatch: the operand stack is empty");
         }
         return o;
@@ -488,10 +488,15 @@ static void pop_items(struct wb_wasm_install *x, unsigned block, const struct ty
 /* The rest of the block cannot be reached. */
 static void unreachable(struct wb_wasm_install *x)
 {
+    bool was_dead = x->dead;
     x->dead = 1;
+    x->polymorphic = 1;
     x->operand_count = x->control->height;
     x->slots = x->control->slot;
     back_barrier(x);
+    if (!was_dead) {
+        back_map_chance(x);
+    }
 }
 
 static bool control_push(struct wb_wasm_install *x, enum block_kind kind, unsigned block)
@@ -505,7 +510,9 @@ static bool control_push(struct wb_wasm_install *x, enum block_kind kind, unsign
                                   .height = x->operand_count,
                                   .slot = x->slots,
                                   .kind = (uint8_t)kind,
-                                  .dead = x->dead};
+                                  .dead = x->dead,
+                                  .polymorphic = x->polymorphic};
+    x->polymorphic = 0;
     x->control = c;
     x->control_count++;
     return true;
@@ -591,6 +598,7 @@ static void block_else(struct wb_wasm_install *x)
     back_op16(x, OP_BR, 0);
     back_label_word(x, c);
     x->dead = c->dead;
+    x->polymorphic = 0;
     back_bind_hole(x, c->else_at);
     c->else_at = 0;
     c->kind = BLOCK_ELSE;
@@ -639,6 +647,7 @@ static void block_end(struct wb_wasm_install *x, struct item *r)
     }
     bool reached = !x->dead || c->chain != 0;
     x->dead = c->dead;
+    x->polymorphic = c->polymorphic;
     if (c->kind == BLOCK_IF) {
         back_bind_hole(x, c->else_at);
     }
@@ -689,7 +698,7 @@ static void label_check(struct wb_wasm_install *x, const struct label *label)
     for (unsigned i = 0; i < label->count; i++) {
         unsigned want = block_item(x, label->block->type, &label->type, label->first + label->count - 1 - i);
         if (i >= here) {
-            if (!x->dead) {
+            if (!x->polymorphic) {
                 invalid(x, "type mismatch: too few operands for the branch");
             }
             return;
@@ -1256,6 +1265,14 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
 static void execute(struct wb_wasm_install *x, unsigned op, const struct immediates *imm,
                     struct item *r);
 
+/* Instructions whose place may be asked for: those that trap, and calls. */
+static bool may_trap(unsigned op, const struct immediates *imm)
+{
+    return op == 0x00 || op == 0x10 || op == 0x11 || op == 0x25 || op == 0x26 || (op >= 0x28 && op <= 0x3e)
+           || (op >= 0x6d && op <= 0x70) || (op >= 0x7f && op <= 0x82) || (op >= 0xa8 && op <= 0xab)
+           || (op >= 0xae && op <= 0xb1) || (op == 0xfc && imm->value >= 8);
+}
+
 void code_instruction(struct wb_wasm_install *x, struct item *r)
 {
     struct immediates imm = {0};
@@ -1268,8 +1285,8 @@ void code_instruction(struct wb_wasm_install *x, struct item *r)
     if (op != 0x0d && op != 0x04 && op != 0x45) {
         pending_flush(x);
     }
-    if (x->cfg.map != NULL && !x->dead) {
-        x->cfg.map(x->cfg.map_ctx, x->out_len, x->at);
+    if (may_trap(op, &imm)) {
+        back_map_note(x, x->at);
     }
     execute(x, op, &imm, r);
 }
