@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t len;
     size_t used;
     check_message(data, size);
-    (void)wb_protocol_application_decode(data, size, &app, NULL);
+    CHECK(wb_protocol_application_decode(data, size, &app, NULL) < WB_ERR_COUNT);
     wb_protocol_frames_init(&frames, buf, sizeof buf);
     for (size_t at = 0; at < size; at += used) {
         if (wb_protocol_frames_feed(&frames, data + at, size - at, &used) != WB_OK) {
