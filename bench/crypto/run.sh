@@ -17,10 +17,10 @@ cd "$build"
 rm -f ./*.o
 flags="-std=c11 -Os -misa-spec=2.2 -march=rv32imac -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs
     -ffunction-sections -fdata-sections -fno-common -DWB_BOARD_BUILD
-    -I$root/core/base -I$root/core/crypto -I$root/core/crypto/src $*"
-for source in "$root"/core/crypto/src/*.c "$root"/core/base/src/memory.c "$root"/bench/crypto/bench.c \
-    "$root"/bench/crypto/start.S; do
-    case $source in */field64.c) continue ;; esac
+    -I$root/core/base -I$root/core/crypto -I$root/core/crypto/src
+    -I$root/core/crypto/src/field32 $*"
+for source in "$root"/core/crypto/src/*.c "$root"/core/crypto/src/field32/*.c \
+    "$root"/core/base/src/memory.c "$root"/bench/crypto/bench.c "$root"/bench/crypto/start.S; do
     name=$(basename "$source")
     # shellcheck disable=SC2086
     riscv64-unknown-elf-gcc $flags -c "$source" -o "${name%.*}.o"

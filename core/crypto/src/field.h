@@ -3,8 +3,8 @@
  *
  * An element is any number below 2^256, in words of the machine, least significant first; every
  * function takes any such number, and results are congruent, not reduced: wb_field_encode alone
- * reduces. Results may lie where operands lie. The word, wb_field_add, _sub, _mul, _square,
- * _mul_small come from field32.c or field64.c, whichever the build takes; the rest is in field.c.
+ * reduces. Results may lie where operands lie. The word and the first five functions come from the
+ * folder field32 or field64, whichever the build takes; the rest is in field.c.
  */
 #ifndef WB_CRYPTO_FIELD_H
 #define WB_CRYPTO_FIELD_H
@@ -12,13 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if defined(WB_CRYPTO_FIELD64)
-typedef uint64_t field_word;
-#define FIELD_WORD(lo, hi) (lo) | (uint64_t)(hi) << 32
-#else
-typedef uint32_t field_word;
-#define FIELD_WORD(lo, hi) (lo), (hi)
-#endif
+#include "word.h"
+
 #define FIELD_WORDS (32 / sizeof(field_word))
 
 struct field {
