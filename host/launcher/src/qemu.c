@@ -147,6 +147,7 @@ _Noreturn static void process_exec(const struct qemu *q, const int theirs[CONNEC
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    setpgid(0, 0); /* Ctrl-C is for the launcher, which stops the board in order */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     for (int i = 0; i < CONNECTIONS; i++) {
