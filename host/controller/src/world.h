@@ -40,7 +40,6 @@ struct world_application {
 struct world_gateway {
     struct wb_api_gateway api;
     bool is_valid;
-    bool is_expired; /* its Lease was expired when we looked last */
     struct world_work work;
 };
 
@@ -50,6 +49,7 @@ struct world_lease {
     char *renewed;       /* renewTime as text: only whether it changes matters */
     uint32_t duration_s; /* 0: not said */
     wb_ms seen_at;       /* when we saw it change, by our own clock */
+    bool is_expired;     /* it was when we looked last; the shell's */
 };
 
 /* Pointers to the views, sorted by (namespace, name); pointers stay until the view is removed. */
