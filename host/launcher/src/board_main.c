@@ -31,9 +31,13 @@ int wb_launcher_board_main(const struct wb_launcher_board_options *options)
     if (result == WB_LAUNCHER_OK) {
         result = loop(signals);
     }
+    util_log(
+        "info",
+        "board-stopped name=%s programs=%llu erases=%llu window_us=%llu damaged=%u repeated=%u",
+        board.name, (unsigned long long)board.chip.programs, (unsigned long long)board.chip.erases,
+        (unsigned long long)board.window_us, (unsigned)bridge.link.frames_damaged,
+        (unsigned)bridge.link.frames_repeated);
     bridge_line(&bridge, -1, util_now());
-    util_log("info", "board-stopped name=%s programs=%llu erases=%llu", board.name,
-             (unsigned long long)board.chip.programs, (unsigned long long)board.chip.erases);
     board_close(&board);
     close(signals);
     return result;
