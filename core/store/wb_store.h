@@ -79,7 +79,7 @@ enum wb_err wb_store_format(struct wb_store *store, const struct wb_flash *flash
 #define WB_STORE_KEY_MAX 0x7fffu
 
 /* Copies the value into buf. Outcomes: WB_ERR_NOT_FOUND; WB_ERR_SPACE when it is longer than cap
- * (*len is its length then, too). */
+ * (*len is its length then, too); WB_ERR_INTEGRITY flash lost bits of it. */
 enum wb_err wb_store_get(const struct wb_store *store, uint16_t key, void *buf, size_t cap,
                          size_t *len) WB_MUST_USE;
 

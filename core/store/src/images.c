@@ -250,7 +250,7 @@ static enum wb_err take_id(struct wb_store *store, uint16_t *id)
         next = (uint16_t)(next < KEY_IMAGE_MAX ? next + 1u : KEY_IMAGE_MIN);
     } while (log_find(store, next, &record));
     uint8_t bytes[2] = {(uint8_t)next, (uint8_t)(next >> 8)};
-    WB_TRY(wb_store_put(store, KEY_LAST, bytes, sizeof bytes));
+    WB_TRY(log_put(store, KEY_LAST, bytes, sizeof bytes));
     store->image_last = next;
     *id = next;
     return WB_OK;
@@ -275,7 +275,7 @@ static enum wb_err commit(struct wb_store_writer *writer, const void *meta, size
     wb_write_le32(&w, writer->len);
     wb_write_le32(&w, crc);
     wb_write_bytes(&w, meta, meta_len);
-    return wb_store_put(store, *id, value, w.len);
+    return log_put(store, *id, value, w.len);
 }
 
 enum wb_err wb_store_image_commit(struct wb_store_writer *writer, const void *meta, size_t meta_len,

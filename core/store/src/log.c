@@ -247,6 +247,16 @@ bool log_find(const struct wb_store *store, uint16_t key, struct record *record)
     return find_last(store, key, record) && record->len != LEN_REMOVED;
 }
 
+enum wb_err log_check(const struct wb_store *store, const struct record *record)
+{
+    uint8_t sector = (uint8_t)(record->offset / sector_size(store));
+    uint8_t back = (uint8_t)((store->head + store->sectors - sector) % store->sectors);
+    struct record same;
+    bool whole =
+        is_record(store, store->seq - back, record->offset, record_size(record->len), &same);
+    return whole ? WB_OK : WB_ERR_INTEGRITY;
+}
+
 bool log_next(const struct wb_store *store, struct cursor *cursor, struct record *record)
 {
     while (cursor->index < store->used) {
@@ -420,6 +430,36 @@ enum wb_err log_append(struct wb_store *store, uint16_t key, uint16_t len,
         WB_TRY(make_room(store, 0));
     }
     return write_record(store, key, len, source);
+}
+
+static bool is_equal(const struct wb_store *store, const struct record *record, const void *value,
+                     size_t len)
+{
+    uint8_t buf[CHUNK];
+    if (record->len != len) {
+        return false;
+    }
+    for (size_t at = 0; at < len;) {
+        size_t take = len - at < CHUNK ? len - at : CHUNK;
+        uint32_t offset = record->offset + RECORD_HEAD + (uint32_t)at;
+        if (flash_read(store, offset, buf, take) != WB_OK ||
+            memcmp(buf, (const uint8_t *)value + at, take) != 0) {
+            return false;
+        }
+        at += take;
+    }
+    return true;
+}
+
+enum wb_err log_put(struct wb_store *store, uint16_t key, const void *value, size_t len)
+{
+    struct record record;
+    struct source source = {len == 0 ? (const uint8_t *)"" : value, 0};
+    WB_ASSERT(len <= WB_STORE_VALUE_MAX);
+    if (log_find(store, key, &record) && is_equal(store, &record, value, len)) {
+        return WB_OK;
+    }
+    return log_append(store, key, (uint16_t)len, &source);
 }
 
 enum wb_err log_remove(struct wb_store *store, uint16_t key)

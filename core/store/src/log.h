@@ -61,9 +61,15 @@ struct cursor {
 };
 bool log_next(const struct wb_store *store, struct cursor *cursor, struct record *record);
 
+/* Compares the CRC of a record that was found: WB_ERR_INTEGRITY when flash lost bits since mount.
+ */
+enum wb_err log_check(const struct wb_store *store, const struct record *record);
+
 /* Appends a record, making room first. WB_ERR_FULL. */
 enum wb_err log_append(struct wb_store *store, uint16_t key, uint16_t len,
                        const struct source *source);
+/* The same from memory, unless the record has that value already. */
+enum wb_err log_put(struct wb_store *store, uint16_t key, const void *value, size_t len);
 /* Removes a key that has a record; needs no room. */
 enum wb_err log_remove(struct wb_store *store, uint16_t key);
 

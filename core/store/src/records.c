@@ -66,6 +66,7 @@ enum wb_err wb_store_get(const struct wb_store *store, uint16_t key, void *buf, 
     if (!log_find(store, key, &record)) {
         return WB_ERR_NOT_FOUND;
     }
+    WB_TRY(log_check(store, &record));
     *len = record.len;
     if (record.len > cap) {
         return WB_ERR_SPACE;
@@ -81,6 +82,7 @@ enum wb_err wb_store_get_mapped(const struct wb_store *store, uint16_t key, cons
     if (!log_find(store, key, &record)) {
         return WB_ERR_NOT_FOUND;
     }
+    WB_TRY(log_check(store, &record));
     const void *mapped =
         flash->map == NULL ? NULL : flash->map(record.offset + RECORD_HEAD, record.len, flash->ctx);
     if (mapped == NULL) {
@@ -91,42 +93,17 @@ enum wb_err wb_store_get_mapped(const struct wb_store *store, uint16_t key, cons
     return WB_OK;
 }
 
-static bool is_equal(const struct wb_store *store, const struct record *record, const void *value,
-                     size_t len)
-{
-    uint8_t buf[CHUNK];
-    if (record->len != len) {
-        return false;
-    }
-    for (size_t at = 0; at < len;) {
-        size_t take = len - at < CHUNK ? len - at : CHUNK;
-        uint32_t offset = record->offset + RECORD_HEAD + (uint32_t)at;
-        if (flash_read(store, offset, buf, take) != WB_OK ||
-            memcmp(buf, (const uint8_t *)value + at, take) != 0) {
-            return false;
-        }
-        at += take;
-    }
-    return true;
-}
-
 enum wb_err wb_store_put(struct wb_store *store, uint16_t key, const void *value, size_t len)
 {
-    struct record record;
-    struct source source = {len == 0 ? (const uint8_t *)"" : value, 0};
     WB_ASSERT(key != 0);
-    if (len > WB_STORE_VALUE_MAX) {
-        return WB_ERR_LIMIT;
-    }
-    if (log_find(store, key, &record) && is_equal(store, &record, value, len)) {
-        return WB_OK;
-    }
-    return log_append(store, key, (uint16_t)len, &source);
+    WB_ASSERT(key <= WB_STORE_KEY_MAX);
+    return len > WB_STORE_VALUE_MAX ? WB_ERR_LIMIT : log_put(store, key, value, len);
 }
 
 enum wb_err wb_store_remove(struct wb_store *store, uint16_t key)
 {
     struct record record;
+    WB_ASSERT(key <= WB_STORE_KEY_MAX);
     return log_find(store, key, &record) ? log_remove(store, key) : WB_ERR_NOT_FOUND;
 }
 

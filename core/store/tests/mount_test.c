@@ -136,6 +136,18 @@ static void a_damaged_record_costs_itself_and_what_came_after_in_its_sector(void
     assert_ok(wb_store_put(&store, 2, value, sizeof value));
 }
 
+static void a_bit_lost_after_mounting_is_noticed_by_get(void **state)
+{
+    (void)state;
+    uint8_t value[200];
+    const void *mapped;
+    size_t len;
+    sim.bytes[20 + 208 + 30] ^= 1;
+    assert_err(WB_ERR_INTEGRITY, wb_store_get(&store, 2, value, sizeof value, &len));
+    assert_err(WB_ERR_INTEGRITY, wb_store_get_mapped(&store, 2, &mapped, &len));
+    assert_ok(wb_store_get(&store, 3, value, sizeof value, &len));
+}
+
 static void format_empties_any_flash(void **state)
 {
     (void)state;
@@ -180,6 +192,7 @@ int main(void)
         TEST(impossible_flashes_are_refused),
         TEST(a_flash_that_fails_is_not_an_empty_one),
         TEST(a_damaged_record_costs_itself_and_what_came_after_in_its_sector),
+        TEST(a_bit_lost_after_mounting_is_noticed_by_get),
         TEST(format_empties_any_flash),
         TEST(a_cut_format_is_noticed_or_done),
     };
