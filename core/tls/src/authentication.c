@@ -86,7 +86,8 @@ static enum wb_tls_alert certificate_alert(enum wb_err err)
     }
 }
 
-static void note_peer(struct wb_tls *tls, const struct wb_x509_cert *cert)
+/* Not inlined: its hash must not lie on the stack while signatures are verified. */
+__attribute__((noinline)) static void note_peer(struct wb_tls *tls, const struct wb_x509_cert *cert)
 {
     struct wb_tls_peer *peer = &tls->peer;
     struct wb_tls_hash hash;
