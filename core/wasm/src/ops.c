@@ -380,8 +380,10 @@ enum wb_wasm_trap_kind op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint
         *cost = b;
         break;
     case OP_MEM_INIT: *cost = b; return memory_init(inst, ext, *d, a, b);
-    case OP_DATA_DROP: ext += header(&inst->image, H_ELEM_COUNT) & 0xffff;
-    /* fall through */
+    case OP_DATA_DROP:
+        ext += header(&inst->image, H_ELEM_COUNT) & 0xffff;
+        inst->dropped[ext / 32] |= 1u << ext % 32;
+        break;
     case OP_ELEM_DROP: inst->dropped[ext / 32] |= 1u << ext % 32; break;
     case OP_TABLE_GET:
         if (a >= table->len) {
