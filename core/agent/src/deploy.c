@@ -845,6 +845,7 @@ void wb_agent_deploy_chunk(struct wb_agent *a, const struct wb_protocol_chunk *c
 {
     struct wb_protocol_application app;
     struct job *job = job_get(a);
+    uint32_t wanted;
     enum wb_err err;
 
     if (a->job == WB_AGENT_NONE ||
@@ -869,12 +870,13 @@ void wb_agent_deploy_chunk(struct wb_agent *a, const struct wb_protocol_chunk *c
                      a->now + RETRY_MS);
         return;
     }
+    wanted = a->job_size - a->job_got < a->job_step ? a->job_size - a->job_got : a->job_step;
     wb_sha256_update(&job->sha, chunk->data.data, chunk->data.len);
     a->job_got += (uint32_t)chunk->data.len;
     a->job_tries = 0;
     a->job_deadline = a->now + CHUNK_TIMEOUT_MS;
-    if (a->job_got > a->job_asked || (a->job_asked - a->job_got) % a->job_step != 0) {
-        a->job_asked = a->job_got; /* shorter than asked for: what is on its way will not fit */
+    if (chunk->data.len != wanted || a->job_asked < a->job_got) {
+        a->job_asked = a->job_got; /* not what was asked for: what is on its way will not fit */
     }
     err = wb_wasm_install_feed(&job->install, chunk->data.data, chunk->data.len);
     if (err != WB_OK) {
