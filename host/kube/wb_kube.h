@@ -169,6 +169,8 @@ struct wb_kube_reflector_cfg {
     const char *label_selector; /* "wasmbed.github.io/gateway=gw0"; NULL: none */
     const char *field_selector; /* "metadata.name=x"; NULL: none */
     size_t object_max;          /* objects in the cache; 0: 20,000. Beyond: error, and the list is retried */
+    wb_ms retry_min_ms;         /* pause after the first failure, then doubled; 0: 200 */
+    wb_ms retry_max_ms;         /* 0: 8,000 */
     /* An object changed. object: the new one (the last known one for DELETED); old: what the cache held, NULL
      * for ADDED. Both borrowed; the cache is already up to date. After a re-list only differences are told.
      * May be NULL. */

@@ -365,7 +365,7 @@ static const struct wb_api_field application_status_fields[] = {
     LIST("deployedDevices", deployed_item, "map", WB_API_DEPLOYED_DEVICES_MAX,
          "The first 100 devices, those with trouble first.", .list_key = "name"),
     TEXT("digest", 0, WB_API_DIGEST_LEN, "SHA-256 of the module."),
-    TIME("lastDeployed", "When the controller assigned it to a device last."),
+    TIME("lastDeployed", "When the current revision was given to devices first."),
     CONDITIONS,
 };
 static const struct wb_api_field application_fields[] = {
@@ -381,7 +381,8 @@ static const struct wb_api_column application_columns[] = {
     {"Failed", "integer", ".status.counts.failed", 0, "Devices that report a failure"},
     {"Paused", "boolean", ".spec.paused", 1, "Whether changes are held back"},
     {"Digest", "string", ".status.digest", 1, "SHA-256 of the module"},
-    {"Last Deployed", "date", ".status.lastDeployed", 1, "When it was assigned to a device last"},
+    {"Last Deployed", "date", ".status.lastDeployed", 1,
+     "When the current revision was given to devices"},
     {"Age", "date", ".metadata.creationTimestamp", 0, "Time since creation"},
 };
 static const char *const application_selectable[] = {".status.phase", ".status.digest", NULL};

@@ -29,7 +29,8 @@ static void leadership(void *ctx, bool is_held);
 static void synced(void *ctx)
 {
     struct controller *c = ctx;
-    if (work_is_ready(c)) {
+    if (work_is_ready(c) && !c->is_ready) {
+        c->is_ready = true;
         log_line("info", "ready", "devices=%zu applications=%zu gateways=%zu",
                  c->world.devices.count, c->world.applications.count, c->world.gateways.count);
         wb_net_timer_start(c->work_timer, 0, 0);

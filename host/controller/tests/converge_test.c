@@ -339,6 +339,15 @@ static void run_seed(uint64_t seed)
     world_deinit(&c.world);
 }
 
+static uint64_t current_seed;
+
+static int print_seed(void **state)
+{
+    (void)state;
+    printf("last SEED=%llu\n", (unsigned long long)current_seed);
+    return 0;
+}
+
 static void plans_lead_to_a_state_without_plans(void **state)
 {
     (void)state;
@@ -349,15 +358,14 @@ static void plans_lead_to_a_state_without_plans(void **state)
     }
     uint64_t fresh = (uint64_t)time(NULL) * 1000;
     for (uint64_t i = 0; i < 600; i++) {
-        uint64_t seed = i < 300 ? i : fresh + i;
-        fprintf(stderr, "\rSEED=%llu ", (unsigned long long)seed);
-        run_seed(seed);
+        current_seed = i < 300 ? i : fresh + i;
+        run_seed(current_seed);
     }
-    fprintf(stderr, "\n");
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(plans_lead_to_a_state_without_plans)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(plans_lead_to_a_state_without_plans, print_seed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -511,7 +511,10 @@ struct wb_kube_reflector *wb_kube_reflector_new(struct wb_kube *kube,
                                   copy(cfg->resource->plural), copy(cfg->resource->kind)};
     r->cfg.resource = &r->resource;
     r->backoff = (struct wb_kube_backoff){
-        .min_ms = BACKOFF_MIN_MS, .max_ms = BACKOFF_MAX_MS, .random = random_next(&kube->random)};
+
+        .min_ms = cfg->retry_min_ms > 0 ? cfg->retry_min_ms : BACKOFF_MIN_MS,
+        .max_ms = cfg->retry_max_ms > 0 ? cfg->retry_max_ms : BACKOFF_MAX_MS,
+        .random = random_next(&kube->random)};
     r->cache = json_object();
     r->timer = wb_net_timer_new(kube->loop, start_list, r);
     bool complete = r->cache != NULL && r->timer != NULL && r->resource.group != NULL &&

@@ -52,6 +52,8 @@ static void start(struct seen *seen, struct wb_kube *kube, size_t object_max)
                                                                     .namespace = "n",
                                                                     .label_selector = "a=b",
                                                                     .object_max = object_max,
+                                                                    .retry_min_ms = 20,
+                                                                    .retry_max_ms = 200,
                                                                     .changed = changed,
                                                                     .synced = synced,
                                                                     .trouble = trouble,
@@ -275,7 +277,7 @@ static void watch_that_ends_at_once_is_not_repeated_without_pause(void **state)
     start(&seen, kube, 0);
     wb_ms begin = wb_net_now_ms(fake.loop);
     WAIT_FOR(&fake, fake.answered == 7);
-    assert_true(wb_net_now_ms(fake.loop) - begin >= 200 + 400 + 800 - 30);
+    assert_true(wb_net_now_ms(fake.loop) - begin >= 20 + 40 + 80 - 10);
     assert_non_null(strstr(seen.log, "! "));
     stop(&fake, kube, &seen);
 }
