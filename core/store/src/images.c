@@ -47,20 +47,30 @@ static bool read_image(const struct wb_store *store, const struct record *record
            range->count <= sectors_total(store) - range->start;
 }
 
-/* First range that is taken and ends behind `from`: by an image, or by the writer. */
+/* The image with the smallest id above `id`. */
+static bool next_image(const struct wb_store *store, uint16_t id, struct wb_store_image *image,
+                       struct range *range)
+{
+    struct record record = {.key = id < KEY_IMAGE_MIN ? KEY_IMAGE_MIN - 1 : id};
+    while (log_next_key(store, record.key, &record)) {
+        if (read_image(store, &record, image, range)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* First range from sector `from` on that is taken: by an image, or by the writer. */
 static bool next_taken(const struct wb_store *store, uint32_t from, struct range *taken)
 {
-    struct cursor cursor = {0};
-    struct record record;
-    struct wb_store_image image;
+    struct wb_store_image image = {0};
     struct range range = {store->write_start, store->write_sectors};
     bool found = range.count > 0 && range.start >= from;
     if (found) {
         *taken = range;
     }
-    while (log_next(store, &cursor, &record)) {
-        if (read_image(store, &record, &image, &range) && range.start >= from &&
-            (!found || range.start < taken->start)) {
+    while (next_image(store, image.id, &image, &range)) {
+        if (range.start >= from && (!found || range.start < taken->start)) {
             *taken = range;
             found = true;
         }
@@ -315,18 +325,9 @@ enum wb_err wb_store_image_find(const struct wb_store *store, uint16_t id,
 
 uint16_t wb_store_image_next(const struct wb_store *store, uint16_t id)
 {
-    struct cursor cursor = {0};
-    struct record record;
     struct wb_store_image image;
     struct range range;
-    uint16_t next = 0;
-    while (log_next(store, &cursor, &record)) {
-        if (record.key > id && (next == 0 || record.key < next) &&
-            read_image(store, &record, &image, &range)) {
-            next = record.key;
-        }
-    }
-    return next;
+    return next_image(store, id, &image, &range) ? image.id : 0;
 }
 
 enum wb_err wb_store_image_meta(const struct wb_store *store, uint16_t id, void *buf, size_t cap,
@@ -365,11 +366,10 @@ void wb_store_space(const struct wb_store *store, struct wb_store_space *space)
 {
     uint32_t sector_size = store->flash->sector_size;
     uint32_t used = 0;
-    for (uint16_t id = 0; (id = wb_store_image_next(store, id)) != 0;) {
-        struct wb_store_image image;
-        if (wb_store_image_find(store, id, &image) == WB_OK) {
-            used += sectors_for(store, image.size) * sector_size;
-        }
+    struct wb_store_image image = {0};
+    struct range range;
+    while (next_image(store, image.id, &image, &range)) {
+        used += range.count * sector_size;
     }
     space->image_size = (sectors_total(store) - store->sectors) * sector_size;
     space->image_free = space->image_size - used;

@@ -220,31 +220,74 @@ enum wb_err log_start(struct wb_store *store)
 
 /* ---- finding ------------------------------------------------------------------------------ */
 
-/* Last record of a key, also one that says removed. */
-static bool find_last(const struct wb_store *store, uint16_t key, struct record *found)
+/* A walk over all records from the oldest on, or from any of them. */
+struct walk {
+    uint8_t back; /* sectors before the head */
+    uint32_t at;
+};
+
+static bool walk_next(const struct wb_store *store, struct walk *walk, struct record *record)
 {
-    found->offset = 0;
-    for (uint8_t back = 0; back < store->used && found->offset == 0; back++) {
-        uint8_t sector = sector_before(store, back);
-        uint32_t base = sector * sector_size(store);
-        struct record record;
+    for (;;) {
+        uint8_t sector = sector_before(store, walk->back);
         uint32_t crc;
-        for (uint32_t at = SECTOR_HEAD; at < store->ends[sector] * 4u;) {
-            if (!read_record(store, base + at, &record, &crc)) {
-                return false; /* it was there at mount: the flash fails */
-            }
-            if (record.key == key) {
-                *found = record;
-            }
-            at += record_size(record.len);
+        if (walk->at < store->ends[sector] * 4u) {
+            bool good = read_record(store, sector * sector_size(store) + walk->at, record, &crc);
+            walk->at += record_size(record->len);
+            return good; /* it was there at mount: else the flash fails */
         }
+        if (walk->back == 0) {
+            return false;
+        }
+        walk->back--;
+        walk->at = SECTOR_HEAD;
     }
-    return found->offset != 0;
+}
+
+static struct walk walk_begin(const struct wb_store *store)
+{
+    return (struct walk){(uint8_t)(store->used - 1), SECTOR_HEAD};
 }
 
 bool log_find(const struct wb_store *store, uint16_t key, struct record *record)
 {
-    return find_last(store, key, record) && record->len != LEN_REMOVED;
+    struct walk walk = walk_begin(store);
+    struct record at;
+    record->offset = 0;
+    while (walk_next(store, &walk, &at)) {
+        if (at.key == key) {
+            *record = at;
+        }
+    }
+    return record->offset != 0 && record->len != LEN_REMOVED;
+}
+
+/* Whether a later record of the key, behind where the walk stands, makes this one count no more.
+ * Mostly it is near. */
+static bool is_superseded(const struct wb_store *store, struct walk walk, uint16_t key)
+{
+    struct record later;
+    while (walk_next(store, &walk, &later)) {
+        if (later.key == key) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool log_next_key(const struct wb_store *store, uint16_t key, struct record *record)
+{
+    struct walk walk = walk_begin(store);
+    struct record at;
+    struct record found;
+    record->offset = 0;
+    while (walk_next(store, &walk, &at)) {
+        if (at.key > key && (record->offset == 0 || at.key < record->key) &&
+            log_find(store, at.key, &found)) {
+            *record = found;
+        }
+    }
+    return record->offset != 0;
 }
 
 enum wb_err log_check(const struct wb_store *store, const struct record *record)
@@ -257,35 +300,11 @@ enum wb_err log_check(const struct wb_store *store, const struct record *record)
     return whole ? WB_OK : WB_ERR_INTEGRITY;
 }
 
-bool log_next(const struct wb_store *store, struct cursor *cursor, struct record *record)
-{
-    while (cursor->index < store->used) {
-        uint8_t sector = sector_before(store, (uint8_t)(store->used - 1 - cursor->index));
-        struct record last;
-        uint32_t crc;
-        if (cursor->at == 0) {
-            cursor->at = SECTOR_HEAD;
-        }
-        if (cursor->at >= store->ends[sector] * 4u ||
-            !read_record(store, sector * sector_size(store) + cursor->at, record, &crc)) {
-            cursor->index++;
-            cursor->at = 0;
-            continue;
-        }
-        cursor->at += record_size(record->len);
-        if (log_find(store, record->key, &last) && last.offset == record->offset) {
-            return true;
-        }
-    }
-    return false;
-}
-
 uint32_t log_live_bytes(const struct wb_store *store)
 {
-    struct cursor cursor = {0};
-    struct record record;
+    struct record record = {0};
     uint32_t bytes = 0;
-    while (log_next(store, &cursor, &record)) {
+    while (log_next_key(store, record.key, &record)) {
         bytes += record_size(record.len);
     }
     return bytes;
@@ -357,31 +376,25 @@ static enum wb_err write_record(struct wb_store *store, uint16_t key, uint16_t l
     return WB_OK;
 }
 
-/* Frees the oldest sector. A key to be dropped is not copied. */
-static enum wb_err collect(struct wb_store *store, uint16_t drop)
+/* Appends the records of the oldest sector that still count; a key to be dropped is left out. */
+static enum wb_err copy_oldest(struct wb_store *store, uint8_t oldest, uint16_t drop)
 {
-    static const uint8_t zeros[SECTOR_HEAD];
-    uint8_t oldest = sector_before(store, (uint8_t)(store->used - 1));
     uint32_t base = oldest * sector_size(store);
     uint32_t end = store->ends[oldest] * 4u;
     struct record record;
-    struct record last;
     uint32_t crc;
-    if (oldest == store->head) { /* R is 2 */
-        WB_TRY(open_sector(store));
-    }
-    for (uint32_t at = SECTOR_HEAD; at < end; at += record_size(record.len)) {
+    for (uint32_t at = SECTOR_HEAD; at < end;) {
         if (!read_record(store, base + at, &record, &crc)) {
             return WB_ERR_FLASH;
         }
+        at += record_size(record.len);
+        struct walk behind = {(uint8_t)(store->used - 1), at};
         /* A record that says removed ends here, too: what it removed lies before it, in this
          * sector. */
-        bool counts = record.key != drop && log_find(store, record.key, &last) &&
-                      last.offset == record.offset;
-        if (!counts) {
+        if (record.key == drop || record.len == LEN_REMOVED ||
+            is_superseded(store, behind, record.key)) {
             continue;
         }
-        struct source value = {NULL, record.offset + RECORD_HEAD};
         if (record_size(record.len) > head_room(store)) {
             if (store->used == store->sectors) {
                 return WB_ERR_FLASH; /* a sector's records fit into a sector: writing failed before
@@ -389,8 +402,22 @@ static enum wb_err collect(struct wb_store *store, uint16_t drop)
             }
             WB_TRY(open_sector(store));
         }
+        struct source value = {NULL, record.offset + RECORD_HEAD};
         WB_TRY(write_record(store, record.key, record.len, &value));
     }
+    return WB_OK;
+}
+
+/* Frees the oldest sector. */
+static enum wb_err collect(struct wb_store *store, uint16_t drop)
+{
+    static const uint8_t zeros[SECTOR_HEAD];
+    uint8_t oldest = sector_before(store, (uint8_t)(store->used - 1));
+    uint32_t base = oldest * sector_size(store);
+    if (oldest == store->head) { /* R is 2 */
+        WB_TRY(open_sector(store));
+    }
+    WB_TRY(copy_oldest(store, oldest, drop));
     WB_TRACE(store, "sector %u collected -> retired", oldest);
     /* What the header says now decides, here and at the next mount, also when the flash reports an
      * error. */

@@ -54,12 +54,9 @@ enum wb_err log_start(struct wb_store *store);
 /* The record of a key that counts; false when there is none or it is removed. */
 bool log_find(const struct wb_store *store, uint16_t key, struct record *record);
 
-/* Walks over the records that count, in no particular order: start with all zero. */
-struct cursor {
-    uint8_t index; /* sectors from the oldest */
-    uint32_t at;
-};
-bool log_next(const struct wb_store *store, struct cursor *cursor, struct record *record);
+/* The smallest key above `key` that has a record which counts; false when there is none: start with
+ * 0. One walk over the log for each key, however many records do not count any more. */
+bool log_next_key(const struct wb_store *store, uint16_t key, struct record *record);
 
 /* Compares the CRC of a record that was found: WB_ERR_INTEGRITY when flash lost bits since mount.
  */

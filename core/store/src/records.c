@@ -109,14 +109,7 @@ enum wb_err wb_store_remove(struct wb_store *store, uint16_t key)
 
 uint16_t wb_store_next(const struct wb_store *store, uint16_t key)
 {
-    struct cursor cursor = {0};
     struct record record;
-    uint16_t next = 0;
-    while (log_next(store, &cursor, &record)) {
-        if (record.key > key && record.key <= WB_STORE_KEY_MAX &&
-            (next == 0 || record.key < next)) {
-            next = record.key;
-        }
-    }
-    return next;
+    bool found = log_next_key(store, key, &record) && record.key <= WB_STORE_KEY_MAX;
+    return found ? record.key : 0;
 }
