@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 # Instructions, stack and text of core/crypto on rv32imac, on QEMU's virt machine. Needs
 # riscv64-unknown-elf-gcc with picolibc and qemu-system-riscv32. BUILD= names another build folder;
-# arguments are further compiler options, e.g. -O2.
+# arguments are further compiler options, e.g. -O2. First argument --check: compare with budget.txt.
 set -eu
+check=
+if [ "${1:-}" = --check ]; then
+    check=1
+    shift
+fi
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BUILD:-$root/build/bench-crypto}
 for tool in riscv64-unknown-elf-gcc qemu-system-riscv32; do
@@ -28,6 +33,7 @@ done
 # shellcheck disable=SC2086
 riscv64-unknown-elf-gcc $flags -nostartfiles -T "$root/bench/crypto/virt.ld" -Wl,--gc-sections,--no-warn-rwx-segments \
     ./*.o -o bench.elf
+{
 timeout 300 qemu-system-riscv32 -M virt -icount shift=0 -bios none -nographic -serial mon:stdio \
     -kernel bench.elf </dev/null | tr -d '\r'
 
@@ -70,3 +76,27 @@ show "AES-GCM, ChaCha20-Poly1305" wb_aead_encrypt wb_aead_decrypt
 show "all" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key \
     wb_aead_encrypt wb_aead_decrypt wb_hash_once wb_hkdf_extract wb_hkdf_expand wb_drbg_init \
     wb_drbg_generate wb_sha256_init
+} >report.txt
+cat report.txt
+[ -n "$check" ] || exit 0
+awk -F ' *[|] *' '
+    NR == FNR { if ($0 !~ /^#/) { insn[$1] = $2; stack[$1] = $3 } next }
+    { # a report line: the name, then one number (text) or two
+        for (name in insn) {
+            if (index($0, name "  ") == 1 && (rest = substr($0, length(name) + 1)) ~ /^[ 0-9]+$/) {
+                split(rest, value, " ")
+                seen[name] = 1
+                if (value[1] + 0 > insn[name] + 0 || (stack[name] != "" && value[2] + 0 > stack[name] + 0)) {
+                    print "over budget: " $0 "   (" insn[name] " " stack[name] ")"
+                    bad = 1
+                }
+            }
+        }
+    }
+    END {
+        for (name in insn) {
+            if (!(name in seen)) { print "not measured: " name; bad = 1 }
+        }
+        if (!bad) { print "within budget" }
+        exit bad
+    }' "$root/bench/crypto/budget.txt" report.txt

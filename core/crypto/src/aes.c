@@ -69,37 +69,35 @@ void wb_aes_init(struct aes *aes, const uint8_t *key, size_t key_len)
         w[i] = load_le32(key + 4 * i);
     }
     for (unsigned round = 0; round <= aes->rounds; round++) {
-        uint8_t bytes[16];
+        uint32_t columns[4];
         for (unsigned c = 0; c < 4; c++) {
-            unsigned i = 4 * round + c;
-            uint32_t word = w[i % key_words];
+            const unsigned i = 4 * round + c;
+            uint32_t *word = &w[i & (key_words - 1)];
             if (i >= key_words) {
-                uint32_t last = w[(i - 1) % key_words];
-                if (i % key_words == 0) {
+                uint32_t last = w[(i - 1) & (key_words - 1)];
+                if ((i & (key_words - 1)) == 0) {
                     last = sub_word(last >> 8 | last << 24) ^ rcon;
                     rcon = rcon << 1 ^ (rcon >> 7) * 0x11b;
                 } else if (key_words == 8 && i % 8 == 4) {
                     last = sub_word(last);
                 }
-                word ^= last;
-                w[i % key_words] = word;
+                *word ^= last;
             }
-            store_le32(bytes + 4 * c, word);
+            columns[c] = *word;
         }
         uint32_t *q = aes->round_keys[round];
         for (unsigned c = 0; c < 4; c++) {
-            uint32_t word = 0;
-            for (unsigned r = 0; r < 4; r++) { /* row r moves by r * round columns */
-                word |= (uint32_t)bytes[4 * ((c - r * round) % 4) + r] << 8 * r;
-            }
-            if (round > 0) { /* sub_bytes leaves out the S-box's last constant */
-                word ^= 0x63636363;
+            /* Row r moves by r * round columns. The constant is what sub_bytes leaves out of the
+             * S-box. */
+            uint32_t word = round > 0 ? 0x63636363 : 0;
+            for (unsigned r = 0; r < 4; r++) {
+                word ^= columns[(c - r * round) % 4] & UINT32_C(0xff) << 8 * r;
             }
             q[2 * c] = word;
             q[2 * c + 1] = word;
         }
         transpose(q);
-        wb_wipe(bytes, sizeof bytes);
+        wb_wipe(columns, sizeof columns);
     }
     wb_wipe(w, sizeof w);
 }
@@ -124,12 +122,10 @@ static uint32_t sub_word(uint32_t word)
  * the first with those under mask of the second. */
 static void swap_bits(uint32_t q[8], unsigned distance, uint32_t mask, unsigned shift)
 {
-    for (unsigned i = 0; i < 8; i++) {
-        if ((i & distance) == 0) {
-            uint32_t difference = (q[i] >> shift ^ q[i + distance]) & mask;
-            q[i + distance] ^= difference;
-            q[i] ^= difference << shift;
-        }
+    for (unsigned i = 0; i < 8; i = (i + distance + 1) & ~distance) {
+        uint32_t difference = (q[i] >> shift ^ q[i + distance]) & mask;
+        q[i + distance] ^= difference;
+        q[i] ^= difference << shift;
     }
 }
 

@@ -17,17 +17,20 @@ static const struct field sqrt_minus_one = FIELD(0x4a0ea0b0, 0xc4ee1b27, 0xad2fe
 
 /* ---- doubling and addition ---------------------------------------------------------------- */
 
-/* Both end alike: x = e f, y = g h, z = f g, t = e h. */
+/* Both end alike: x = e f, y = g h, z = f g, t = e h. Only an addition reads t, so a doubling, or
+ * an addition before one, may leave it out. */
 static void finish(struct point *p, const struct field *e, const struct field *f,
-                   const struct field *g, const struct field *h)
+                   const struct field *g, const struct field *h, bool with_t)
 {
     wb_field_mul(&p->x, e, f);
     wb_field_mul(&p->y, g, h);
     wb_field_mul(&p->z, f, g);
-    wb_field_mul(&p->t, e, h);
+    if (with_t) {
+        wb_field_mul(&p->t, e, h);
+    }
 }
 
-static void point_double(struct point *p)
+static void point_double(struct point *p, bool with_t)
 {
     struct field a, b, e;
     wb_field_square(&a, &p->x);
@@ -41,12 +44,12 @@ static void point_double(struct point *p)
     wb_field_sub(&a, &a, &b);    /* -g */
     wb_field_add(&b, &p->t, &a); /* -f */
     struct field h = p->x;
-    finish(p, &e, &b, &a, &h); /* all four products keep their signs */
+    finish(p, &e, &b, &a, &h, with_t); /* all four products keep their signs */
 }
 
 /* p += q, or p -= q. q_z is twice q's z, NULL when that is 1. */
 static void point_add(struct point *p, const struct point_affine *q, const struct field *q_z,
-                      bool negative)
+                      bool negative, bool with_t)
 {
     struct field a, b, c;
     wb_field_sub(&a, &p->y, &p->x);
@@ -66,9 +69,9 @@ static void point_add(struct point *p, const struct point_affine *q, const struc
     struct field e = p->x;
     c = p->y;
     if (negative) { /* c had the other sign, so f and g are exchanged */
-        finish(p, &e, &b, &a, &c);
+        finish(p, &e, &b, &a, &c, with_t);
     } else {
-        finish(p, &e, &a, &b, &c);
+        finish(p, &e, &a, &b, &c, with_t);
     }
 }
 
@@ -108,7 +111,8 @@ static void select_secret(struct point_affine *out, const struct point_affine ta
 }
 
 /* p += sign * table[index] without telling which: every entry is read. */
-static void add_secret(struct point *p, const struct point_affine table[8], unsigned digits)
+static void add_secret(struct point *p, const struct point_affine table[8], unsigned digits,
+                       bool with_t)
 {
     /* digits: four bits, 1 for +, 0 for -. The top one is factored out. */
     uint32_t negative = (digits >> 3 & 1) - 1; /* all ones for - */
@@ -121,7 +125,7 @@ static void add_secret(struct point *p, const struct point_affine table[8], unsi
     wb_field_sub(&minus, &zero, &entry.product);
     wb_field_select(&entry.product, &minus, mask);
     wb_field_swap(&entry.sum, &entry.difference, mask);
-    point_add(p, &entry, NULL, false);
+    point_add(p, &entry, NULL, false, with_t);
     wb_wipe(&entry, sizeof entry);
     wb_wipe(&minus, sizeof minus);
 }
@@ -135,14 +139,14 @@ void wb_edwards_mul_base(struct point *out, const struct scalar *k)
     point_set_neutral(out);
     for (unsigned column = 32; column-- > 0;) {
         if (column < 31) {
-            point_double(out);
+            point_double(out, true);
         }
         for (unsigned j = 0; j < 2; j++) {
             unsigned teeth = 0;
             for (unsigned t = 0; t < 4; t++) {
                 teeth |= scalar_bit(&digits, 64 * t + 32 * j + column) << t;
             }
-            add_secret(out, wb_edwards_comb[j], teeth);
+            add_secret(out, wb_edwards_comb[j], teeth, j == 0);
         }
     }
     wb_wipe(&digits, sizeof digits);
@@ -192,11 +196,11 @@ static int window_digit(struct window *w, int i)
 #define MULTIPLES 4 /* 1, 3, 5, 7 times p: windows of 4 digits */
 
 static void add_public(struct point *p, int digit, const struct point_affine *table,
-                       const struct field *z)
+                       const struct field *z, bool with_t)
 {
     if (digit != 0) {
         unsigned index = (unsigned)(digit < 0 ? -digit : digit) / 2;
-        point_add(p, &table[index], z == NULL ? NULL : &z[index], digit < 0);
+        point_add(p, &table[index], z == NULL ? NULL : &z[index], digit < 0, with_t);
     }
 }
 
@@ -206,7 +210,7 @@ void wb_edwards_mul_add_public(struct point *out, const struct scalar *a, const 
     struct point_affine table[MULTIPLES];
     struct field table_z[MULTIPLES];
     struct point twice = *p;
-    point_double(&twice);
+    point_double(&twice, true);
     *out = *p;
     for (unsigned i = 0; i < MULTIPLES; i++) {
         wb_field_add(&table[i].sum, &out->y, &out->x);
@@ -215,16 +219,18 @@ void wb_edwards_mul_add_public(struct point *out, const struct scalar *a, const 
         wb_field_add(&table_z[i], &out->z, &out->z);
         if (i + 1 < MULTIPLES) {
             *out = twice;
-            point_add(out, &table[i], &table_z[i], false);
+            point_add(out, &table[i], &table_z[i], false, true);
         }
     }
     struct window wa = {a, 4, 0, -1};
     struct window wb = {b, 5, 0, -1};
     point_set_neutral(out);
     for (int i = 253; i >= 0; i--) {
-        point_double(out);
-        add_public(out, window_digit(&wa, i), table, table_z);
-        add_public(out, window_digit(&wb, i), wb_edwards_odd, NULL);
+        const int digit_a = window_digit(&wa, i);
+        const int digit_b = window_digit(&wb, i);
+        point_double(out, digit_a != 0 || digit_b != 0);
+        add_public(out, digit_a, table, table_z, digit_b != 0);
+        add_public(out, digit_b, wb_edwards_odd, NULL, false);
     }
 }
 

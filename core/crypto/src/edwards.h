@@ -6,7 +6,8 @@
 #include "field.h"
 #include "scalar.h"
 
-/* Extended coordinates: x = X / Z, y = Y / Z, x y = T / Z. */
+/* Extended coordinates: x = X / Z, y = Y / Z, x y = T / Z. The multiplications leave t undefined.
+ */
 struct point {
     struct field x, y, z, t;
 };
