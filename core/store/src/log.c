@@ -119,20 +119,17 @@ static enum wb_err record_crc(const struct wb_store *store, uint32_t seq, uint16
     return WB_OK;
 }
 
-/* Key and length at offset; false at the end of what was programmed. */
-static bool read_record(const struct wb_store *store, uint32_t offset, struct record *record,
-                        uint32_t *crc)
+/* Key and length at offset; false when there is no record. All walks come through here, so it is
+ * short. */
+static bool read_record(const struct wb_store *store, uint32_t offset, struct record *record)
 {
-    uint8_t head[RECORD_HEAD];
-    if (flash_read(store, offset, head, RECORD_HEAD) != WB_OK) {
+    uint8_t head[4];
+    if (flash_read(store, offset, head, sizeof head) != WB_OK) {
         return false;
     }
-    struct wb_reader r;
-    wb_reader_init(&r, head, RECORD_HEAD);
     record->offset = offset;
-    record->key = wb_read_le16(&r);
-    record->len = wb_read_le16(&r);
-    *crc = wb_read_le32(&r);
+    record->key = (uint16_t)(head[0] | head[1] << 8);
+    record->len = (uint16_t)(head[2] | head[3] << 8);
     return record->len <= WB_STORE_VALUE_MAX || record->len == LEN_REMOVED;
 }
 
@@ -140,14 +137,20 @@ static bool read_record(const struct wb_store *store, uint32_t offset, struct re
 static bool is_record(const struct wb_store *store, uint32_t seq, uint32_t offset, uint32_t room,
                       struct record *record)
 {
-    uint32_t stored;
+    uint8_t stored[4];
     uint32_t crc;
-    if (room < RECORD_HEAD || !read_record(store, offset, record, &stored)) {
+    if (room < RECORD_HEAD || !read_record(store, offset, record) ||
+        record_size(record->len) > room) {
         return false;
     }
     struct source value = {NULL, offset + RECORD_HEAD};
-    return record_size(record->len) <= room &&
-           record_crc(store, seq, record->key, record->len, &value, &crc) == WB_OK && crc == stored;
+    if (flash_read(store, offset + 4, stored, sizeof stored) != WB_OK ||
+        record_crc(store, seq, record->key, record->len, &value, &crc) != WB_OK) {
+        return false;
+    }
+    struct wb_reader r;
+    wb_reader_init(&r, stored, sizeof stored);
+    return wb_read_le32(&r) == crc;
 }
 
 /* Finds the end of a sector's records by checking each. */
@@ -230,9 +233,8 @@ static bool walk_next(const struct wb_store *store, struct walk *walk, struct re
 {
     for (;;) {
         uint8_t sector = sector_before(store, walk->back);
-        uint32_t crc;
         if (walk->at < store->ends[sector] * 4u) {
-            bool good = read_record(store, sector * sector_size(store) + walk->at, record, &crc);
+            bool good = read_record(store, sector * sector_size(store) + walk->at, record);
             walk->at += record_size(record->len);
             return good; /* it was there at mount: else the flash fails */
         }
@@ -382,9 +384,8 @@ static enum wb_err copy_oldest(struct wb_store *store, uint8_t oldest, uint16_t 
     uint32_t base = oldest * sector_size(store);
     uint32_t end = store->ends[oldest] * 4u;
     struct record record;
-    uint32_t crc;
     for (uint32_t at = SECTOR_HEAD; at < end;) {
-        if (!read_record(store, base + at, &record, &crc)) {
+        if (!read_record(store, base + at, &record)) {
             return WB_ERR_FLASH;
         }
         at += record_size(record.len);
