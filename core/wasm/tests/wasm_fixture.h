@@ -19,6 +19,7 @@ struct flash {
     const char *broken;
     unsigned appends, programs;
     size_t fail_after; /* image bytes after which appending fails; 0: never */
+    bool any_import;   /* of the installation */
 };
 
 static inline enum wb_err flash_append(void *ctx, const void *bytes, size_t len)
@@ -96,7 +97,8 @@ static inline enum wb_err flash_install(struct flash *f, struct wb_wasm_install 
                                       .imports = imports,
                                       .import_count = (uint16_t)import_count,
                                       .mem = mem,
-                                      .mem_len = mem_len};
+                                      .mem_len = mem_len,
+                                      .any_import = f->any_import};
     enum wb_err err = wb_wasm_install_init(x, &cfg);
     chunk = chunk == 0 ? len : chunk;
     while (err == WB_OK && len > 0) {
