@@ -39,6 +39,10 @@ struct side {
 struct pipe {
     uint8_t bytes[PIPE_CAP];
     size_t at, len;
+    uint8_t header[5]; /* of the record passing by */
+    size_t header_have, body_left;
+    size_t protected_max; /* longest body of a protected record */
+    size_t records;
 };
 
 struct pair {
@@ -53,7 +57,6 @@ struct pair {
     bool is_flip_to_server;
     uint8_t flip_mask;
     size_t sent_to_server, sent_to_client;
-    size_t record_max; /* largest protected record seen, header included */
 };
 
 /* xorshift: the tests' entropy. */
@@ -203,11 +206,32 @@ static void pair_free(struct pair *p)
     free(p);
 }
 
+/* Watches the records that pass. */
+static void pipe_watch(struct pipe *pipe, const uint8_t *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (pipe->body_left > 0) {
+            pipe->body_left--;
+            continue;
+        }
+        pipe->header[pipe->header_have++] = bytes[i];
+        if (pipe->header_have == 5) {
+            pipe->header_have = 0;
+            pipe->records++;
+            pipe->body_left = (size_t)pipe->header[3] << 8 | pipe->header[4];
+            if (pipe->header[0] == 23 && pipe->body_left > pipe->protected_max) {
+                pipe->protected_max = pipe->body_left;
+            }
+        }
+    }
+}
+
 static size_t pair_emit(struct pair *p, struct side *from, struct pipe *to, size_t *sent)
 {
     size_t room = PIPE_CAP - to->len;
     size_t cap = p->emit_chunk > 0 && p->emit_chunk < room ? p->emit_chunk : room;
     size_t n = wb_tls_emit(&from->tls, 0, to->bytes + to->len, cap);
+    pipe_watch(to, to->bytes + to->len, n);
     bool is_flipped = to == (p->is_flip_to_server ? &p->to_server : &p->to_client);
     if (is_flipped && p->flip_at > *sent && p->flip_at <= *sent + n) {
         to->bytes[to->len + p->flip_at - *sent - 1] ^= p->flip_mask != 0 ? p->flip_mask : 1;
@@ -297,8 +321,9 @@ static void pair_send(struct pair *p, struct side *from, struct side *to, const 
     to->received_len = before;
 }
 
-static void assert_agreed(struct pair *p)
+static void assert_handshake(struct pair *p)
 {
+    pair_run(p);
     if (p->client.is_failed) {
         fail_msg("client: %s", p->client.failure.fault->what);
     }
@@ -307,8 +332,32 @@ static void assert_agreed(struct pair *p)
     }
     assert_true(p->client.is_connected);
     assert_true(p->server.is_connected);
+}
+
+/* They shake hands and understand each other. */
+static void assert_agreed(struct pair *p)
+{
+    assert_handshake(p);
     pair_send(p, &p->client, &p->server, "hello from the client", 21);
     pair_send(p, &p->server, &p->client, "hello from the server", 21);
+}
+
+/* The one side refuses with this alert, and the other hears it. */
+static void assert_refused(struct pair *p, struct side *refuser, enum wb_tls_alert alert,
+                           enum wb_err err)
+{
+    struct side *other = refuser == &p->client ? &p->server : &p->client;
+    pair_run(p);
+    assert_true(refuser->is_failed);
+    assert_string_equal(wb_tls_alert_str(refuser->failure.alert), wb_tls_alert_str(alert));
+    assert_false(refuser->failure.is_alert_received);
+    assert_err(err, refuser->failure.fault->code);
+    assert_true(strlen(refuser->failure.fault->what) > 0);
+    assert_true(other->is_failed);
+    assert_true(other->failure.is_alert_received);
+    assert_string_equal(wb_tls_alert_str(other->failure.alert), wb_tls_alert_str(alert));
+    assert_true(wb_tls_is_done(&refuser->tls));
+    assert_true(wb_tls_is_done(&other->tls));
 }
 
 #endif
