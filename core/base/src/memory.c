@@ -2,13 +2,22 @@
 /* Memory that holds secrets: wiping and comparing. */
 #include "wb_base.h"
 
-#include <string.h>
-
+/* Volatile stores are not removed. Word by word: a board's memset goes byte by byte, and some of this
+ * happens for each block of a hash. */
 void wb_wipe(void *memory, size_t len)
 {
-    memset(memory, 0, len);
-    /* The compiler must assume that this reads the memory, so the memset above stays. */
-    __asm__ volatile("" : : "r"(memory) : "memory");
+    typedef uint32_t __attribute__((may_alias)) word;
+    volatile uint8_t *at = memory;
+    for (; len > 0 && (uintptr_t)at % sizeof(word) != 0; len--) {
+        *at++ = 0;
+    }
+    for (; len >= sizeof(word); len -= sizeof(word)) {
+        *(volatile word *)(volatile void *)at = 0;
+        at += sizeof(word);
+    }
+    for (; len > 0; len--) {
+        *at++ = 0;
+    }
 }
 
 bool wb_ct_equal(const void *a, const void *b, size_t len)
