@@ -57,6 +57,7 @@ void wb_aes_encrypt2(const struct aes *aes, uint32_t a[4], uint32_t b[4])
         a[c] = q[2 * c];
         b[c] = q[2 * c + 1];
     }
+    wb_wipe(q, sizeof q);
 }
 
 void wb_aes_init(struct aes *aes, const uint8_t *key, size_t key_len)

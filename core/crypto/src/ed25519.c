@@ -4,6 +4,7 @@
 
 #include "edwards.h"
 #include "sha2.h"
+#include "wipe_stack.h"
 
 #include <string.h>
 
@@ -43,6 +44,7 @@ static void encode_base_multiple(uint8_t out[32], const struct scalar *k)
     wb_edwards_mul_base(&p, k);
     wb_edwards_encode(out, &p);
     wb_wipe(&p, sizeof p);
+    wb_wipe_stack();
 }
 
 void wb_ed25519_public_key(uint8_t public_key[32], const uint8_t private_key[32])
@@ -73,6 +75,7 @@ void wb_ed25519_sign_pieces(uint8_t signature[64], const uint8_t private_key[32]
     wb_wipe(expanded, sizeof expanded);
     wb_wipe(&nonce, sizeof nonce);
     wb_wipe(&a, sizeof a);
+    wb_wipe_stack();
 }
 
 /* R = s B - h A, compared as bytes: so a non-canonical R never matches, and there is no cofactor.

@@ -13,6 +13,11 @@ struct ghash {
     uint32_t
         h[9]; /* the key's four words, least significant first, and sums of them for Karatsuba */
     uint32_t y[4];
+    struct { /* of ghash_block; here, so that it is wiped once, at the end */
+        uint32_t sums[9];
+        uint32_t low[9], high[9];
+        uint32_t v[8];
+    } work;
 };
 
 static void ghash_init(struct ghash *ghash, const uint32_t h[4]);
@@ -141,13 +146,11 @@ static uint64_t multiply(uint32_t x, uint32_t y)
  * one, and x^128 = x^7 + x^2 + x + 1 moves the lower half up by shifts to the right. */
 static void ghash_block(struct ghash *ghash, const uint8_t block[16])
 {
-    uint32_t s[9];
+    uint32_t *s = ghash->work.sums, *lo = ghash->work.low, *hi = ghash->work.high;
     for (unsigned i = 0; i < 4; i++) {
         s[i] = ghash->y[i] ^ load_be32(block + 12 - 4 * i);
     }
     karatsuba_sums(s);
-    uint32_t lo[9];
-    uint32_t hi[9];
     for (unsigned i = 0; i < 9; i++) {
         uint64_t product = multiply(s[i], ghash->h[i]);
         lo[i] = (uint32_t)product;
@@ -157,16 +160,15 @@ static void ghash_block(struct ghash *ghash, const uint8_t block[16])
     uint32_t a1 = hi[0] ^ lo[0] ^ lo[1] ^ lo[4], a2 = lo[1] ^ hi[0] ^ hi[1] ^ hi[4];
     uint32_t b1 = hi[2] ^ lo[2] ^ lo[3] ^ lo[5], b2 = lo[3] ^ hi[2] ^ hi[3] ^ hi[5];
     uint32_t m1 = hi[6] ^ lo[6] ^ lo[7] ^ lo[8], m2 = lo[7] ^ hi[6] ^ hi[7] ^ hi[8];
-    uint32_t v[8] = {
-        lo[0],
-        a1,
-        a2 ^ lo[6] ^ lo[0] ^ lo[2],
-        hi[1] ^ m1 ^ a1 ^ b1,
-        lo[2] ^ m2 ^ a2 ^ b2,
-        b1 ^ hi[7] ^ hi[1] ^ hi[3],
-        b2,
-        hi[3],
-    };
+    uint32_t *v = ghash->work.v;
+    v[0] = lo[0];
+    v[1] = a1;
+    v[2] = a2 ^ lo[6] ^ lo[0] ^ lo[2];
+    v[3] = hi[1] ^ m1 ^ a1 ^ b1;
+    v[4] = lo[2] ^ m2 ^ a2 ^ b2;
+    v[5] = b1 ^ hi[7] ^ hi[1] ^ hi[3];
+    v[6] = b2;
+    v[7] = hi[3];
     for (unsigned i = 7; i > 0; i--) {
         v[i] = v[i] << 1 | v[i - 1] >> 31;
     }

@@ -5,6 +5,7 @@
 
 #include "declassify.h"
 #include "edwards.h"
+#include "wipe_stack.h"
 
 #include <string.h>
 
@@ -34,6 +35,7 @@ void wb_x25519_public_key(uint8_t public_key[32], const uint8_t private_key[32])
     wb_wipe(k, sizeof k);
     wb_wipe(&scalar, sizeof scalar);
     wb_wipe(&p, sizeof p);
+    wb_wipe_stack();
 }
 
 /* One step for the whole ladder: (x2 : z2) and (x3 : z3) differ by the point u. Names as in §5. */
@@ -95,6 +97,7 @@ enum wb_err wb_x25519(uint8_t shared_secret[32], const uint8_t private_key[32],
     wb_wipe(k, sizeof k);
     wb_wipe(&x, sizeof x);
     wb_wipe(&z, sizeof z);
+    wb_wipe_stack();
     /* §6.1: all zero exactly when the peer's point has low order. */
     return wb_declassify(any == 0) ? WB_ERR_KEY : WB_OK;
 }
