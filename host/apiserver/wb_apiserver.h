@@ -75,6 +75,7 @@ struct wb_apiserver_request { /* texts may be NULL when absent */
     const char *accept;
     const char *content_type;
     const char *authorization;
+    const char *user_agent; /* names the field manager when the query does not */
     const uint8_t *body;
     size_t body_len;
 };

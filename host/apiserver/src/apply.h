@@ -6,10 +6,12 @@
 #include "server.h"
 
 /* What an apply leads to: old (NULL: nothing is there) with the wanted fields, less those that this
- * manager gave up. New reference; NULL after an answer (409 for conflicts). */
+ * manager gave up, and with the new managedFields. New reference; NULL after an answer (409 for
+ * conflicts). */
 json_t *as_apply(struct as_call *c, json_t *wanted, const json_t *old);
 
-/* Notes in metadata.managedFields which fields this call's manager changed (operation Update). */
+/* Notes in metadata.managedFields which fields a write that is no apply changed (operation Update).
+ * old: NULL on create. */
 void as_apply_record_update(struct as_call *c, json_t *object, const json_t *old);
 
 #endif

@@ -432,9 +432,39 @@ static bool group_paths(struct as_call *c, const char *path)
     return false;
 }
 
+/* Version 2 is what kubectl asks for kinds that version 3 does not have. An empty document makes it
+ * go on to its own message about unknown kinds; a gnostic Document with {1: "2.0", 2: {1:
+ * "Kubernetes", 2: "v1"}}. */
+static void openapi_v2(struct as_call *c)
+{
+    static const char document[] = "\x0a\x03"
+                                   "2.0"
+                                   "\x12\x10"
+                                   "\x0a\x0a"
+                                   "Kubernetes"
+                                   "\x12\x02"
+                                   "v1";
+    const char *accept = c->request->accept;
+    if (!accept || !strstr(accept, "protobuf")) {
+        reply_value(c, 200,
+                    json_pack("{s:s, s:{s:s, s:s}, s:{}}", "swagger", "2.0", "info", "title",
+                              "Kubernetes", "version", "v1", "paths"));
+        return;
+    }
+    char *copy = malloc(sizeof(document) - 1);
+    WB_ASSERT(copy);
+    memcpy(copy, document, sizeof(document) - 1);
+    as_reply_json(c, 200, copy, sizeof(document) - 1);
+    c->response->content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+}
+
 static bool openapi(struct as_call *c, const char *path)
 {
     char group[256], version[256];
+    if (strcmp(path, "/openapi/v2") == 0) {
+        openapi_v2(c);
+        return true;
+    }
     if (strcmp(path, "/openapi/v3") == 0) {
         openapi_index(c);
         return true;

@@ -202,7 +202,8 @@ static void on_request(void *ctx, struct wb_http_request *http)
         .query = wb_http_request_query_text(http),
         .accept = wb_http_request_header(http, "Accept"),
         .content_type = wb_http_request_header(http, "Content-Type"),
-        .authorization = wb_http_request_header(http, "Authorization")};
+        .authorization = wb_http_request_header(http, "Authorization"),
+        .user_agent = wb_http_request_header(http, "User-Agent")};
     struct wb_apiserver_response response;
     request.body = wb_http_request_body(http, &request.body_len);
     wb_apiserver_handle(p->core, &request, &response);

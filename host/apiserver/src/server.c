@@ -30,6 +30,23 @@ static bool load_builtin(struct wb_apiserver *s, char *err, size_t err_cap)
     return all != NULL;
 }
 
+/* How the lists of metadata merge, whatever the kind. */
+static bool load_meta_schema(struct wb_apiserver *s, char *err, size_t err_cap)
+{
+    static const char text[] =
+        "{type: object, properties: {"
+        "labels: {type: object, additionalProperties: {type: string}},"
+        "annotations: {type: object, additionalProperties: {type: string}},"
+        "finalizers: {type: array, items: {type: string}, x-kubernetes-list-type: set},"
+        "ownerReferences: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: "
+        "[uid],"
+        " items: {type: object, x-kubernetes-map-type: atomic}}}}";
+    json_t *source = as_yaml_parse(text, sizeof(text) - 1, err, err_cap);
+    s->meta_schema = source ? as_schema_new(source, err, err_cap) : NULL;
+    json_decref(source);
+    return s->meta_schema != NULL;
+}
+
 static bool load_crds(struct wb_apiserver *s, const char *const *texts, size_t count, char *err,
                       size_t err_cap)
 {
@@ -114,7 +131,7 @@ struct wb_apiserver *wb_apiserver_new(const struct wb_apiserver_cfg *cfg, char *
     const char *const *crds = cfg->crds ? cfg->crds : as_embedded_crds;
     size_t crd_count = cfg->crds ? cfg->crd_count : as_embedded_crd_count;
     if (!as_users_read(s, cfg->tokens, err_text, err_text_cap) ||
-        !load_builtin(s, err_text, err_text_cap) ||
+        !load_meta_schema(s, err_text, err_text_cap) || !load_builtin(s, err_text, err_text_cap) ||
         !load_crds(s, crds, crd_count, err_text, err_text_cap) ||
         !(s->store = as_store_open(cfg->db_path, err_text, err_text_cap))) {
         wb_apiserver_free(s);
@@ -131,6 +148,7 @@ void wb_apiserver_free(struct wb_apiserver *s)
     }
     WB_ASSERT(s->watch_count == 0); /* they refer to the server */
     as_ring_free(s);
+    as_schema_free(s->meta_schema);
     as_store_close(s->store);
     as_registry_deinit(&s->registry);
     as_users_free(s);
@@ -403,7 +421,7 @@ static void handle(struct as_call *c, char *path)
         return;
     }
     if (!as_negotiate(c->request->accept, &c->format)) {
-        if (strncmp(path, "/openapi/", 9) != 0 && strncmp(path, "/api", 4) != 0) {
+        if (strncmp(path, "/openapi/v3", 11) != 0 && strncmp(path, "/api", 4) != 0) {
             c->format = AS_PLAIN; /* health checks name all kinds of types */
         } else {
             as_reply_error(c, 406, "NotAcceptable", NULL,

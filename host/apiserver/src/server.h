@@ -59,7 +59,7 @@ struct wb_apiserver {
     size_t ring_bytes;
     struct wb_apiserver_watch *watches;
     size_t watch_count;
-    char *openapi_index;
+    struct as_schema *meta_schema; /* list types of metadata, for apply */
     char start_time[32];
 };
 
@@ -82,6 +82,7 @@ struct as_call {
     enum as_format format;
     enum as_include include;
     bool dry_run;
+    bool applied; /* managedFields are up to date */
     enum as_validation validation;
     uint64_t now_us;
 };

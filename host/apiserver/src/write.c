@@ -446,6 +446,11 @@ static void carry_over(struct as_call *c, json_t *object, const json_t *old)
         json_t *value = json_object_get(old_metadata, owned[i]);
         as_set(metadata, owned[i], json_incref(value));
     }
+    if (!json_object_get(metadata,
+                         "managedFields")) { /* clients that leave them out do not mean it */
+        as_set(metadata, "managedFields",
+               json_deep_copy(json_object_get(old_metadata, "managedFields")));
+    }
     if (c->resource->has_status) {
         as_set(object, "status", json_incref(json_object_get(old, "status")));
     }
