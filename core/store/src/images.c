@@ -146,26 +146,29 @@ static enum wb_err erase_to(struct wb_store_writer *writer, uint32_t end)
     return WB_OK;
 }
 
+static void program_to(struct wb_store_writer *writer, const uint8_t *data, uint32_t end)
+{
+    const struct wb_flash *flash = writer->store->flash;
+    uint32_t from = writer->programmed;
+    writer->err = erase_to(writer, end);
+    if (writer->err == WB_OK) {
+        writer->err = flash->program(writer->base + from, data, end - from, flash->ctx);
+    }
+}
+
 /* Programs what the page holds beyond `programmed`; a last word that is not full only with pad, and
  * it will be programmed again when it is. The page begins at a multiple of its size. */
 static void flush(struct wb_store_writer *writer, bool pad)
 {
-    const struct wb_flash *flash = writer->store->flash;
-    uint32_t from = writer->programmed;
     uint32_t whole = writer->len & ~3u;
     uint32_t end = pad ? (writer->len + 3) & ~3u : whole;
-    if (writer->err != WB_OK || from == end) {
+    if (writer->err != WB_OK || writer->programmed == end) {
         return;
     }
-    uint8_t *page = writer->page;
     for (uint32_t i = writer->len; i < end; i++) {
-        page[i % WB_STORE_PAGE] = 0xff;
+        writer->page[i % WB_STORE_PAGE] = 0xff;
     }
-    writer->err = erase_to(writer, end);
-    if (writer->err == WB_OK) {
-        writer->err = flash->program(writer->base + from, page + from % WB_STORE_PAGE, end - from,
-                                     flash->ctx);
-    }
+    program_to(writer, writer->page + writer->programmed % WB_STORE_PAGE, end);
     writer->programmed = whole;
 }
 
@@ -180,6 +183,15 @@ enum wb_err wb_store_image_append(struct wb_store_writer *writer, const void *da
     }
     while (len > 0 && writer->err == WB_OK) {
         uint32_t at = writer->len % WB_STORE_PAGE;
+        if (at == 0 && len >= WB_STORE_PAGE) { /* the page is empty: whole pages as they lie */
+            uint32_t whole = (uint32_t)(len - len % WB_STORE_PAGE);
+            program_to(writer, bytes, writer->len + whole);
+            writer->len += whole;
+            writer->programmed = writer->len;
+            bytes += whole;
+            len -= whole;
+            continue;
+        }
         size_t take = len < WB_STORE_PAGE - at ? len : WB_STORE_PAGE - at;
         memcpy(writer->page + at, bytes, take);
         writer->len += (uint32_t)take;

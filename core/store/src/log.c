@@ -358,7 +358,15 @@ static enum wb_err write_record(struct wb_store *store, uint16_t key, uint16_t l
     wb_write_le32(&w, crc);
     uint32_t taken = 0;
     for (uint32_t at = 0; at < size;) {
-        size_t take = value_len - taken < CHUNK - w.len ? value_len - taken : CHUNK - w.len;
+        size_t left = value_len - taken;
+        if (w.len == 0 && source->memory != NULL && left >= 4) { /* whole words as they lie */
+            size_t whole = left & ~(size_t)3;
+            WB_TRY(flash_program(store, offset + at, source->memory + taken, whole));
+            taken += (uint32_t)whole;
+            at += (uint32_t)whole;
+            continue;
+        }
+        size_t take = left < CHUNK - w.len ? left : CHUNK - w.len;
         WB_TRY(source_read(store, source, taken, buf + w.len, take));
         taken += (uint32_t)take;
         w.len += take;

@@ -302,6 +302,11 @@ static void programs_in_pages_and_erases_only_what_is_used(void **state)
         assert_ok(wb_store_image_append(&writer, "word", 4));
     }
     assert_int_equal(sim.programs - programs, 2048 * 4 / 64);
+    uint8_t chunk[512] = {1}; /* as chunks come from the network: one operation each */
+    programs = sim.programs;
+    assert_ok(wb_store_image_append(&writer, chunk, sizeof chunk));
+    assert_ok(wb_store_image_append(&writer, chunk, 448));
+    assert_int_equal(sim.programs - programs, 2);
     uint16_t id;
     assert_ok(wb_store_image_commit(&writer, NULL, 0, &id));
     for (int i = 3; i < 16; i++) {

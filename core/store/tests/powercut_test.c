@@ -83,9 +83,15 @@ static enum wb_err write_image(struct wb_store_writer *writer, const struct imag
 {
     static const uint8_t hole[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     WB_TRY(wb_store_image_append(writer, hole, sizeof hole));
-    for (uint32_t i = sizeof hole; i < image->size; i++) {
-        uint8_t byte = image_byte(image, i);
-        WB_TRY(wb_store_image_append(writer, &byte, 1));
+    for (uint32_t i = sizeof hole; i < image->size;) {
+        uint8_t piece[200];
+        uint32_t len = i % 3 == 0 ? 200 : i % 3 == 1 ? 1 : 60;
+        len = len < image->size - i ? len : image->size - i;
+        for (uint32_t k = 0; k < len; k++) {
+            piece[k] = image_byte(image, i + k);
+        }
+        WB_TRY(wb_store_image_append(writer, piece, len));
+        i += len;
     }
     uint8_t head[8];
     for (uint32_t i = 0; i < sizeof head; i++) {
