@@ -161,6 +161,22 @@ static struct wb_api_condition approved_condition(const struct wb_api_device *de
                                      "The device may connect."};
 }
 
+/* Every assignment raises the Device's generation; if nothing else changed, the condition keeps the
+ * old one: a rollout to ten thousand devices shall not cost ten thousand more writes that say
+ * nothing. */
+static bool set_approved(json_t *conditions, const struct wb_api_device *device,
+                         struct reconcile_now now)
+{
+    struct wb_api_condition approved = approved_condition(device);
+    const json_t *before = wb_api_condition_find(conditions, approved.type);
+    if (wb_api_condition_is(conditions, approved.type, approved.status) &&
+        strcmp(wb_api_text_at(before, "", "reason", NULL), approved.reason) == 0 &&
+        strcmp(wb_api_text_at(before, "", "message", NULL), approved.message) == 0) {
+        return false;
+    }
+    return wb_api_condition_set(conditions, &approved, device->meta.generation, now.unix_s);
+}
+
 json_t *reconcile_device_status(const struct world *world, const struct world_device *device,
                                 struct reconcile_now now, bool *is_unreachable)
 {
@@ -174,9 +190,8 @@ json_t *reconcile_device_status(const struct world *world, const struct world_de
         api->gateway[0] != '\0' && is_lease_expired(world, gateway_namespace, api->gateway, now.ms);
     enum wb_api_device_phase phase = device_phase(api, is_lost);
     bool became_lost = phase == WB_API_DEVICE_UNREACHABLE && phase != api->phase;
-    struct wb_api_condition approved = approved_condition(api);
     json_t *conditions = api->conditions != NULL ? json_deep_copy(api->conditions) : json_array();
-    bool is_changed = wb_api_condition_set(conditions, &approved, api->meta.generation, now.unix_s);
+    bool is_changed = set_approved(conditions, api, now);
     if (became_lost) {
         char message[256];
         snprintf(

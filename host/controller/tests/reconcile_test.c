@@ -360,6 +360,21 @@ static void device_starts_pending_and_is_enrolled_by_approval(void **state)
     world_deinit(&world);
 }
 
+static void assignment_alone_costs_no_status_write(void **state)
+{
+    (void)state;
+    struct world world;
+    world_init(&world, 40);
+    struct world_device *device = add_device(
+        &world, "d0",
+        SPEC("") ",\"status\":{\"phase\":\"Enrolled\",\"conditions\":[{\"type\":\"Approved\","
+                 "\"status\":\"True\",\"reason\":\"ApprovedByOperator\",\"message\":"
+                 "\"The device may connect.\",\"observedGeneration\":0,"
+                 "\"lastTransitionTime\":\"2026-11-23T15:00:00Z\"}]}");
+    assert_null(reconcile_device_status(&world, device, now, NULL));
+    world_deinit(&world);
+}
+
 static void put_lease(struct world *world, const char *renewed, wb_ms at)
 {
     json_t *lease =
@@ -455,6 +470,7 @@ int main(void)
         cmocka_unit_test(status_sums_up_what_devices_report),
         cmocka_unit_test(list_of_devices_is_bounded_counts_are_not),
         cmocka_unit_test(device_starts_pending_and_is_enrolled_by_approval),
+        cmocka_unit_test(assignment_alone_costs_no_status_write),
         cmocka_unit_test(devices_of_a_lost_gateway_become_unreachable),
         cmocka_unit_test(gateway_is_pending_ready_unreachable),
         cmocka_unit_test(malformed_device_is_left_alone),
