@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: AGPL-3.0-only */
+/* Random inputs, and the same answers from OpenSSL's libcrypto. A fresh seed each run is printed;
+ * SEED= replays. */
+#include "wb_test.h"
+
+#include <time.h>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "wb_crypto.h"
+
+static uint64_t seed;
+
+static uint64_t random_next(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed * UINT64_C(0x2545f4914f6cdd1d) >> 16;
+}
+
+static void random_fill(uint8_t *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)random_next();
+    }
+}
+
+static const EVP_MD *evp_hash(int id)
+{
+    return id == WB_HASH_SHA256 ? EVP_sha256() : id == WB_HASH_SHA384 ? EVP_sha384() : EVP_sha512();
+}
+
+static void hashes_and_macs_agree(void **state)
+{
+    (void)state;
+    uint8_t data[600], key[200], ours[64], theirs[64];
+    for (unsigned i = 0; i < 600; i++) {
+        const int id = (int)(i % 3);
+        const size_t key_len = random_next() % sizeof key;
+        random_fill(data, i);
+        random_fill(key, key_len);
+        wb_hash_once((enum wb_hash_id)id, data, i, ours);
+        assert_int_equal(EVP_Digest(data, i, theirs, NULL, evp_hash(id), NULL), 1);
+        assert_memory_equal(ours, theirs, wb_hash_len((enum wb_hash_id)id));
+        const struct wb_bytes whole = {data, i};
+        wb_hmac((enum wb_hash_id)id, key, key_len, &whole, 1, ours);
+        assert_non_null(HMAC(evp_hash(id), key, (int)key_len, data, i, theirs, NULL));
+        assert_memory_equal(ours, theirs, wb_hash_len((enum wb_hash_id)id));
+    }
+}
+
+static void evp_seal(enum wb_aead_id id, const uint8_t *key, const uint8_t *nonce,
+                     const uint8_t *ad, size_t ad_len, uint8_t *text, size_t len, uint8_t *tag)
+{
+    const EVP_CIPHER *cipher = id == WB_AEAD_AES_128_GCM   ? EVP_aes_128_gcm()
+                               : id == WB_AEAD_AES_256_GCM ? EVP_aes_256_gcm()
+                                                           : EVP_chacha20_poly1305();
+    EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
+    int done = 0;
+    assert_non_null(c);
+    assert_int_equal(EVP_EncryptInit_ex(c, cipher, NULL, key, nonce), 1);
+    assert_int_equal(EVP_EncryptUpdate(c, NULL, &done, ad, (int)ad_len), 1);
+    assert_int_equal(EVP_EncryptUpdate(c, text, &done, text, (int)len), 1);
+    assert_int_equal(EVP_EncryptFinal_ex(c, tag, &done), 1);
+    assert_int_equal(EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16, tag), 1);
+    EVP_CIPHER_CTX_free(c);
+}
+
+static void aeads_agree(void **state)
+{
+    (void)state;
+    static uint8_t plain[17000], ours[17000], theirs[17000];
+    uint8_t key[32], nonce[12], ad[100], tag[16], other_tag[16];
+    for (unsigned i = 0; i < 900; i++) {
+        const enum wb_aead_id id = (enum wb_aead_id)(i % 3);
+        const size_t len = i > 880 ? random_next() % sizeof plain : i / 3;
+        const size_t ad_len = 1 + random_next() % (sizeof ad - 1);
+        random_fill(key, sizeof key);
+        random_fill(nonce, sizeof nonce);
+        random_fill(ad, ad_len);
+        random_fill(plain, len);
+        memcpy(ours, plain, len);
+        memcpy(theirs, plain, len);
+        wb_aead_encrypt(id, key, nonce, ad, ad_len, ours, len, tag);
+        evp_seal(id, key, nonce, ad, ad_len, theirs, len, other_tag);
+        assert_memory_equal(ours, theirs, len);
+        assert_memory_equal(tag, other_tag, 16);
+        assert_ok(wb_aead_decrypt(id, key, nonce, ad, ad_len, ours, len, tag));
+        assert_memory_equal(ours, plain, len);
+    }
+}
+
+static EVP_PKEY *evp_key(int type, const uint8_t private_key[32])
+{
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(type, NULL, private_key, 32);
+    assert_non_null(key);
+    return key;
+}
+
+static void x25519_agrees(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        uint8_t private_key[32], peer[32], ours[32], theirs[32];
+        size_t len = 32;
+        random_fill(private_key, 32);
+        random_fill(peer, 32); /* a point of the curve or of its twist */
+        EVP_PKEY *key = evp_key(EVP_PKEY_X25519, private_key);
+        EVP_PKEY *peer_key = EVP_PKEY_new_raw_public_key(EVP_PKEY_X25519, NULL, peer, 32);
+        assert_int_equal(EVP_PKEY_get_raw_public_key(key, theirs, &len), 1);
+        wb_x25519_public_key(ours, private_key);
+        assert_memory_equal(ours, theirs, 32);
+        EVP_PKEY_CTX *c = EVP_PKEY_CTX_new(key, NULL);
+        assert_int_equal(EVP_PKEY_derive_init(c), 1);
+        assert_int_equal(EVP_PKEY_derive_set_peer(c, peer_key), 1);
+        assert_int_equal(EVP_PKEY_derive(c, theirs, &len), 1);
+        assert_ok(wb_x25519(ours, private_key, peer));
+        assert_memory_equal(ours, theirs, 32);
+        EVP_PKEY_CTX_free(c);
+        EVP_PKEY_free(peer_key);
+        EVP_PKEY_free(key);
+    }
+}
+
+static void ed25519_agrees(void **state)
+{
+    (void)state;
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 200; i++) {
+        uint8_t private_key[32], public_key[32], theirs[64], ours[64], message[300];
+        size_t len = 32;
+        random_fill(private_key, 32);
+        random_fill(message, i);
+        EVP_PKEY *key = evp_key(EVP_PKEY_ED25519, private_key);
+        assert_int_equal(EVP_PKEY_get_raw_public_key(key, theirs, &len), 1);
+        wb_ed25519_public_key(public_key, private_key);
+        assert_memory_equal(public_key, theirs, 32);
+        EVP_MD_CTX *c = EVP_MD_CTX_new();
+        len = 64;
+        assert_int_equal(EVP_DigestSignInit(c, NULL, NULL, NULL, key), 1);
+        assert_int_equal(EVP_DigestSign(c, theirs, &len, message, i), 1);
+        wb_ed25519_sign(ours, private_key, public_key, message, i);
+        assert_memory_equal(ours, theirs, 64);
+        EVP_MD_CTX_free(c);
+
+        for (unsigned k = 0; k < 2; k++) { /* as it is, then damaged: the same verdict */
+            c = EVP_MD_CTX_new();
+            assert_int_equal(EVP_DigestVerifyInit(c, NULL, NULL, NULL, key), 1);
+            bool good = EVP_DigestVerify(c, ours, 64, message, i) == 1;
+            assert_int_equal(wb_ed25519_verify(ours, public_key, message, i) == WB_OK, good);
+            refused += !good;
+            EVP_MD_CTX_free(c);
+            ours[random_next() % 64] ^= (uint8_t)(1u << random_next() % 8);
+        }
+        EVP_PKEY_free(key);
+    }
+    assert_int_equal(refused, 200);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hashes_and_macs_agree),
+        cmocka_unit_test(aeads_agree),
+        cmocka_unit_test(x25519_agrees),
+        cmocka_unit_test(ed25519_agrees),
+    };
+    const char *given = getenv("SEED");
+    seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
+    seed |= 1;
+    printf("SEED=%llu\n", (unsigned long long)seed);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
