@@ -572,6 +572,9 @@ static void job_fail_install(struct wb_agent *a, enum wb_err err)
     } else {
         wb_text_add(&t, "invalid module: ");
         wb_text_add(&t, fault->what != NULL ? fault->what : wb_err_str(err));
+        if (hint == NULL) {
+            hint = "check it with wasm-validate and build it again";
+        }
     }
     if (fault->where[0] != UINT32_MAX) {
         wb_text_add(&t, " (function ");

@@ -144,8 +144,8 @@ static void module_that_is_too_large_for_the_flash(void **state)
     begin(&world);
     wb_writer_init(&w, module, sizeof(module));
     wb_write_bytes(&w, "\0asm\1\0\0\0\5\3\1\0\1", 13);
-    wb_write_bytes(&w, "\x0b\x88\x80\x0d\1\0\x41\0\x0b\x80\x80\x0d", 12); /* data of 212,992 bytes */
-    w.len += 212992;
+    wb_write_bytes(&w, "\x0b\xa8\xef\x0f\1\0\x41\0\x0b\xa0\xef\x0f", 12); /* 260,000 bytes of data */
+    w.len += 260000;
     assert_ok(w.err);
     update_with(&world, module, w.len);
     assert_refused(&world, "no room in flash", "remove an application");
