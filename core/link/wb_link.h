@@ -13,7 +13,7 @@
  * Timers   retransmission (doubles up to 8 times retransmit_ms), keepalive when nothing was
  *          heard for keepalive_ms, dead after dead_ms without a valid frame. An idle link wakes
  *          for keepalive only
- * Memory   no heap; about 390 bytes an end (32-bit) with payloads up to WB_LINK_PAYLOAD_MAX
+ * Memory   no heap; 392 bytes an end (32-bit) with payloads up to WB_LINK_PAYLOAD_MAX
  * Errors   line noise is never an error, it is counted; a dead or vanished peer is the event
  *          CLOSED
  * Source   docs/spec/link.md

@@ -2,7 +2,7 @@
 #include "wb_protocol.h"
 #include "wb_test.h"
 
-/* Feeds stream in pieces of `piece` bytes and checks that the messages come out as 1, 2, 3 … bytes
+/* Feeds stream in pieces of `piece` bytes and checks that messages of 1, 2, 3 … bytes come out. */
  * long. */
 static void check_split(size_t piece)
 {
