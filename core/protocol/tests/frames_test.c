@@ -3,7 +3,6 @@
 #include "wb_test.h"
 
 /* Feeds stream in pieces of `piece` bytes and checks that messages of 1, 2, 3 … bytes come out. */
- * long. */
 static void check_split(size_t piece)
 {
     uint8_t stream[64];
