@@ -60,7 +60,7 @@ struct pair {
 };
 
 /* xorshift: the tests' entropy. */
-static enum wb_err test_random(void *ctx, void *out, size_t len)
+static inline enum wb_err test_random(void *ctx, void *out, size_t len)
 {
     uint32_t *s = ctx;
     for (size_t i = 0; i < len; i++) {
@@ -72,20 +72,21 @@ static enum wb_err test_random(void *ctx, void *out, size_t len)
     return WB_OK;
 }
 
-static void make_key(struct identity *id, uint8_t fill)
+static inline void make_key(struct identity *id, uint8_t fill)
 {
     memset(id->private_key, fill, 32);
     wb_ed25519_public_key(id->public_key, id->private_key);
 }
 
-static void use_identity(struct identity *id)
+static inline void use_identity(struct identity *id)
 {
     id->chain[0] = (struct wb_bytes){id->der, id->len};
     struct wb_fault fault = {0};
     assert_ok(wb_tls_credential_init(&id->credential, id->chain, 1, id->private_key, &fault));
 }
 
-static struct wb_x509_spec make_spec(const struct identity *id, const char *name, uint8_t purposes)
+static inline struct wb_x509_spec make_spec(const struct identity *id, const char *name,
+                                            uint8_t purposes)
 {
     static const uint8_t serial[] = {0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x08};
     return (struct wb_x509_spec){.serial = serial,
@@ -97,7 +98,8 @@ static struct wb_x509_spec make_spec(const struct identity *id, const char *name
                                  .purposes = purposes};
 }
 
-static void issue(struct identity *id, const struct wb_x509_spec *spec, const struct identity *ca)
+static inline void issue(struct identity *id, const struct wb_x509_spec *spec,
+                         const struct identity *ca)
 {
     struct wb_x509_cert ca_cert;
     assert_ok(wb_x509_parse(&ca_cert, ca->der, ca->len, NULL));
@@ -106,7 +108,7 @@ static void issue(struct identity *id, const struct wb_x509_spec *spec, const st
     use_identity(id);
 }
 
-static void make_ca(struct identity *ca, uint8_t fill, const char *name)
+static inline void make_ca(struct identity *ca, uint8_t fill, const char *name)
 {
     make_key(ca, fill);
     struct wb_x509_spec spec = make_spec(ca, name, 0);
@@ -114,7 +116,7 @@ static void make_ca(struct identity *ca, uint8_t fill, const char *name)
     assert_ok(wb_x509_write_self_signed(&spec, ca->private_key, ca->der, sizeof ca->der, &ca->len));
 }
 
-static void make_server(struct identity *id, const struct identity *ca)
+static inline void make_server(struct identity *id, const struct identity *ca)
 {
     static const char *const names[] = {SERVER_NAME, "localhost", "127.0.0.1"};
     make_key(id, 2);
@@ -124,7 +126,7 @@ static void make_server(struct identity *id, const struct identity *ca)
     issue(id, &spec, ca);
 }
 
-static void make_client(struct identity *id, const struct identity *ca)
+static inline void make_client(struct identity *id, const struct identity *ca)
 {
     make_key(id, 3);
     struct wb_x509_spec spec = make_spec(id, "device-7", WB_X509_CLIENT_AUTH);
@@ -133,7 +135,7 @@ static void make_client(struct identity *id, const struct identity *ca)
 
 static const char *const test_alpn[] = {"wasmbed/1"};
 
-static void side_memory(struct side *side, size_t rx_cap, size_t tx_cap, size_t scratch)
+static inline void side_memory(struct side *side, size_t rx_cap, size_t tx_cap, size_t scratch)
 {
     free(side->rx);
     free(side->tx);
@@ -147,7 +149,7 @@ static void side_memory(struct side *side, size_t rx_cap, size_t tx_cap, size_t 
 
 /* A pair that will agree: mutual authentication, ALPN. Tests change what they are about before
  * pair_start. */
-static struct pair *pair_new(void)
+static inline struct pair *pair_new(void)
 {
     struct pair *p = calloc(1, sizeof *p);
     assert_non_null(p);
@@ -184,18 +186,18 @@ static struct pair *pair_new(void)
     return p;
 }
 
-static void pair_start_at(struct pair *p, wb_unix_s client_time, wb_unix_s server_time)
+static inline void pair_start_at(struct pair *p, wb_unix_s client_time, wb_unix_s server_time)
 {
     assert_ok(wb_tls_init(&p->client.tls, &p->client.cfg, &p->client.mem, 0, client_time));
     assert_ok(wb_tls_init(&p->server.tls, &p->server.cfg, &p->server.mem, 0, server_time));
 }
 
-static void pair_start(struct pair *p)
+static inline void pair_start(struct pair *p)
 {
     pair_start_at(p, NOW, NOW);
 }
 
-static void pair_free(struct pair *p)
+static inline void pair_free(struct pair *p)
 {
     wb_tls_deinit(&p->client.tls);
     wb_tls_deinit(&p->server.tls);
@@ -207,7 +209,7 @@ static void pair_free(struct pair *p)
 }
 
 /* Watches the records that pass. */
-static void pipe_watch(struct pipe *pipe, const uint8_t *bytes, size_t len)
+static inline void pipe_watch(struct pipe *pipe, const uint8_t *bytes, size_t len)
 {
     for (size_t i = 0; i < len; i++) {
         if (pipe->body_left > 0) {
@@ -226,7 +228,7 @@ static void pipe_watch(struct pipe *pipe, const uint8_t *bytes, size_t len)
     }
 }
 
-static size_t pair_emit(struct pair *p, struct side *from, struct pipe *to, size_t *sent)
+static inline size_t pair_emit(struct pair *p, struct side *from, struct pipe *to, size_t *sent)
 {
     size_t room = PIPE_CAP - to->len;
     size_t cap = p->emit_chunk > 0 && p->emit_chunk < room ? p->emit_chunk : room;
@@ -241,7 +243,7 @@ static size_t pair_emit(struct pair *p, struct side *from, struct pipe *to, size
     return n;
 }
 
-static void side_events(struct side *side)
+static inline void side_events(struct side *side)
 {
     struct wb_tls_event event;
     while (wb_tls_next(&side->tls, &event)) {
@@ -259,7 +261,7 @@ static void side_events(struct side *side)
     }
 }
 
-static size_t pair_feed(struct pair *p, struct side *side, struct pipe *from)
+static inline size_t pair_feed(struct pair *p, struct side *side, struct pipe *from)
 {
     size_t len = from->len - from->at;
     len = p->chunk > 0 && p->chunk < len ? p->chunk : len;
@@ -290,7 +292,7 @@ static size_t pair_feed(struct pair *p, struct side *side, struct pipe *from)
 }
 
 /* Carries bytes until nothing moves any more. */
-static void pair_run(struct pair *p)
+static inline void pair_run(struct pair *p)
 {
     size_t moved;
     do {
@@ -304,8 +306,8 @@ static void pair_run(struct pair *p)
 }
 
 /* Sends all of data, however small the buffers are; the other side must receive exactly it. */
-static void pair_send(struct pair *p, struct side *from, struct side *to, const void *data,
-                      size_t len)
+static inline void pair_send(struct pair *p, struct side *from, struct side *to, const void *data,
+                             size_t len)
 {
     const uint8_t *bytes = data;
     size_t sent = 0;
@@ -321,7 +323,7 @@ static void pair_send(struct pair *p, struct side *from, struct side *to, const 
     to->received_len = before;
 }
 
-static void assert_handshake(struct pair *p)
+static inline void assert_handshake(struct pair *p)
 {
     pair_run(p);
     if (p->client.is_failed) {
@@ -335,7 +337,7 @@ static void assert_handshake(struct pair *p)
 }
 
 /* They shake hands and understand each other. */
-static void assert_agreed(struct pair *p)
+static inline void assert_agreed(struct pair *p)
 {
     assert_handshake(p);
     pair_send(p, &p->client, &p->server, "hello from the client", 21);
@@ -343,8 +345,8 @@ static void assert_agreed(struct pair *p)
 }
 
 /* The one side refuses with this alert, and the other hears it. */
-static void assert_refused(struct pair *p, struct side *refuser, enum wb_tls_alert alert,
-                           enum wb_err err)
+static inline void assert_refused(struct pair *p, struct side *refuser, enum wb_tls_alert alert,
+                                  enum wb_err err)
 {
     struct side *other = refuser == &p->client ? &p->server : &p->client;
     pair_run(p);
