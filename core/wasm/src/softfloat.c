@@ -8,6 +8,8 @@
  * (rounding to an integer, conversions) exists once, for f64: each f32 is an f64 exactly. */
 #include "softfloat.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define SIGN32 UINT32_C(0x80000000)
 #define INF32  UINT32_C(0x7f800000)
 #define SIGN64 (UINT64_C(1) << 63)
@@ -51,13 +53,25 @@ static uint32_t shift_jam32(uint32_t x, int count)
     return result | (result << count != x);
 }
 
+/* 64-bit shifts by a variable are calls on a 32-bit machine, so this works on words. */
 static uint64_t shift_jam64(uint64_t x, int count)
 {
-    if (count > 63) {
+    uint32_t high = (uint32_t)(x >> 32), low = (uint32_t)x, lost = 0;
+    if (count >= 32) {
+        lost = low;
+        low = high;
+        high = 0;
+        count -= 32;
+    }
+    if (count >= 32) {
         return x != 0;
     }
-    uint64_t result = x >> count;
-    return result | (result << count != x);
+    if (count > 0) {
+        lost |= low << (32 - count);
+        low = low >> count | high << (32 - count);
+        high >>= count;
+    }
+    return (uint64_t)high << 32 | low | (lost != 0);
 }
 
 /* ---- f32 ---------------------------------------------------------------------------------- */
@@ -65,16 +79,19 @@ static uint64_t shift_jam64(uint64_t x, int count)
 /* The value of significand * 2^(exponent - 127 - 30), rounded. The significand is below 2^31. */
 static uint32_t pack32(uint32_t sign, int exponent, uint32_t significand)
 {
-    if (significand == 0) {
-        return sign;
+    if (significand >> 30 == 0) {
+        if (significand == 0) {
+            return sign;
+        }
+        int shift = significand >> 29 != 0 ? 1 : leading_zeros32(significand) - 1;
+        significand <<= shift;
+        exponent -= shift;
     }
-    int shift = leading_zeros32(significand) - 1;
-    significand <<= shift;
-    exponent -= shift;
-    if (exponent >= 255) {
-        return sign | INF32;
-    }
-    if (exponent < 1) { /* subnormal: as with exponent 1, but without a leading one */
+    if ((unsigned)exponent - 1 >= 254) {
+        if (exponent >= 255) {
+            return sign | INF32;
+        }
+        /* subnormal: as with exponent 1, but without a leading one */
         significand = shift_jam32(significand, 1 - exponent);
         exponent = 1;
     }
@@ -86,31 +103,28 @@ static uint32_t pack32(uint32_t sign, int exponent, uint32_t significand)
 
 /* Significand with the leading one at bit 23, and the exponent that belongs to it, for finite a !=
  * 0. */
-static uint32_t unpack32(uint32_t a, int *exponent)
+static ALWAYS_INLINE uint32_t unpack32(uint32_t a, int *exponent)
 {
     uint32_t fraction = a & 0x007fffff;
     *exponent = (int)(a >> 23 & 0xff);
-    if (*exponent != 0) {
-        return fraction | 0x00800000;
+    if (*exponent == 0) { /* subnormal */
+        int shift = leading_zeros32(fraction) - 8;
+        *exponent = 1 - shift;
+        return fraction << shift;
     }
-    int shift = leading_zeros32(fraction) - 8;
-    *exponent = 1 - shift;
-    return fraction << shift;
+    return fraction | 0x00800000;
 }
 
 uint32_t wb_f32_add(uint32_t a, uint32_t b)
 {
-    if (is_nan32(a) || is_nan32(b)) {
-        return WB_F32_NAN;
-    }
-    if (wb_f32_abs(a) < wb_f32_abs(b)) {
+    if (wb_f32_abs(a) < wb_f32_abs(b)) { /* a NaN is larger than all else */
         uint32_t t = a;
         a = b;
         b = t;
     }
     const bool differ = ((a ^ b) & SIGN32) != 0;
-    if (wb_f32_abs(a) == INF32) {
-        return differ && wb_f32_abs(b) == INF32 ? WB_F32_NAN : a;
+    if (wb_f32_abs(a) >= INF32) {
+        return is_nan32(a) || (differ && wb_f32_abs(b) == INF32) ? WB_F32_NAN : a;
     }
     if (wb_f32_abs(b) == 0) { /* a + 0, but 0 - 0 = +0 */
         return wb_f32_abs(a) == 0 && differ ? 0 : a;
@@ -254,16 +268,23 @@ uint32_t wb_f32_max(uint32_t a, uint32_t b)
 /* The value of significand * 2^(exponent - 1023 - 62), rounded. The significand is below 2^63. */
 static uint64_t pack64(uint64_t sign, int exponent, uint64_t significand)
 {
-    if (significand == 0) {
-        return sign;
+    if (significand >> 62 == 0) {
+        if (significand == 0) {
+            return sign;
+        }
+        if (significand >> 61 != 0) {
+            significand <<= 1;
+            exponent--;
+        } else {
+            int shift = leading_zeros64(significand) - 1;
+            significand <<= shift;
+            exponent -= shift;
+        }
     }
-    int shift = leading_zeros64(significand) - 1;
-    significand <<= shift;
-    exponent -= shift;
-    if (exponent >= 2047) {
-        return sign | INF64;
-    }
-    if (exponent < 1) {
+    if ((unsigned)exponent - 1 >= 2046) {
+        if (exponent >= 2047) {
+            return sign | INF64;
+        }
         significand = shift_jam64(significand, 1 - exponent);
         exponent = 1;
     }
@@ -271,31 +292,28 @@ static uint64_t pack64(uint64_t sign, int exponent, uint64_t significand)
     return sign | (((uint64_t)(exponent - 1) << 52) + (significand >> 10));
 }
 
-static uint64_t unpack64(uint64_t a, int *exponent)
+static ALWAYS_INLINE uint64_t unpack64(uint64_t a, int *exponent)
 {
     uint64_t fraction = a & UINT64_C(0x000fffffffffffff);
     *exponent = (int)(a >> 52 & 0x7ff);
-    if (*exponent != 0) {
-        return fraction | UINT64_C(0x0010000000000000);
+    if (*exponent == 0) {
+        int shift = leading_zeros64(fraction) - 11;
+        *exponent = 1 - shift;
+        return fraction << shift;
     }
-    int shift = leading_zeros64(fraction) - 11;
-    *exponent = 1 - shift;
-    return fraction << shift;
+    return fraction | UINT64_C(0x0010000000000000);
 }
 
 uint64_t wb_f64_add(uint64_t a, uint64_t b)
 {
-    if (is_nan64(a) || is_nan64(b)) {
-        return WB_F64_NAN;
-    }
-    if (wb_f64_abs(a) < wb_f64_abs(b)) {
+    if (wb_f64_abs(a) < wb_f64_abs(b)) { /* a NaN is larger than all else */
         uint64_t t = a;
         a = b;
         b = t;
     }
     const bool differ = ((a ^ b) & SIGN64) != 0;
-    if (wb_f64_abs(a) == INF64) {
-        return differ && wb_f64_abs(b) == INF64 ? WB_F64_NAN : a;
+    if (wb_f64_abs(a) >= INF64) {
+        return is_nan64(a) || (differ && wb_f64_abs(b) == INF64) ? WB_F64_NAN : a;
     }
     if (wb_f64_abs(b) == 0) {
         return wb_f64_abs(a) == 0 && differ ? 0 : a;
@@ -364,17 +382,23 @@ uint64_t wb_f64_div(uint64_t a, uint64_t b)
         rest <<= 1;
         ea--;
     }
-    /* Bit by bit, since a 32-bit machine has no wider division: 53 bits, and one for rounding. */
+    /* Four digits of 14 bits, from divisions of 32 by 17 bits: by y's upper 16 bits and one, so
+     * that a digit is never too large, and too small by at most 3.01: 2^16 * 2^-15 for the divisor,
+     * 1 for rounding down. So rest stays below 4 y < 2^55, its upper bits fit in a word, and only
+     * the last digit needs correction. What wraps around in rest << 14 is taken away again by digit
+     * * y. */
+    const uint32_t divisor = (uint32_t)(y >> 37) + 1;
     uint64_t quotient = 0;
-    for (unsigned i = 0; i < 54; i++) {
-        quotient <<= 1;
-        if (rest >= y) {
-            rest -= y;
-            quotient |= 1;
-        }
-        rest <<= 1;
+    for (unsigned i = 0; i < 4; i++) {
+        const uint32_t digit = (uint32_t)(rest >> 23) / divisor;
+        rest = (rest << 14) - digit * y;
+        quotient = (quotient << 14) + digit;
     }
-    return pack64(sign, ea - eb + 1023, quotient << 9 | (rest != 0));
+    while (rest >= y) {
+        rest -= y;
+        quotient++;
+    }
+    return pack64(sign, ea - eb + 1023, quotient << 6 | (rest != 0));
 }
 
 uint64_t wb_f64_sqrt(uint64_t a)
