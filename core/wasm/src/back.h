@@ -34,9 +34,24 @@ void back_global(struct wb_wasm_install *x, bool set, unsigned slot, unsigned wi
                  unsigned global_slot);
 void back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
                uint32_t offset);
-void back_store(struct wb_wasm_install *x, enum op op, unsigned value, unsigned a, uint32_t offset);
 void back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a, unsigned b,
                  unsigned cond);
+
+/* How an address was computed, if the newest instruction did it: a + b, or (a << shift) + constant. */
+struct address {
+    bool is_sum;
+    uint8_t a, b, shift;
+    uint32_t constant;
+};
+/* Takes that instruction back, for an access of this op, offset and other slot; false when it cannot be part of it. */
+bool back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
+                       uint32_t offset, struct address *address);
+void back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
+                 const struct address *address, uint32_t offset);
+/* Takes back the newest instruction if it put a constant into this slot. */
+bool back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value);
+/* d = a op constant for add, mul, and, or, xor; joins a shift before it. */
+void back_op_const(struct wb_wasm_install *x, enum op op, unsigned d, unsigned a, uint32_t value);
 
 /* Redirects the newest instruction's result from one slot to another; false when that is not possible. */
 bool back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to);
@@ -49,9 +64,9 @@ static inline void back_barrier(struct wb_wasm_install *x)
 /* A comparison of i32, or a test of one slot against 0. */
 struct compare {
     uint8_t cond; /* enum cond */
-    bool has_imm;
+    bool has_imm; /* b is imm instead of a slot */
     uint16_t a, b;
-    int8_t imm;
+    int32_t imm;
     uint16_t home; /* free slot for the truth value */
 };
 void back_compare(struct wb_wasm_install *x, const struct compare *c, unsigned d);

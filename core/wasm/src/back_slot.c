@@ -236,11 +236,6 @@ void back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width
     }
 }
 
-void back_store(struct wb_wasm_install *x, enum op op, unsigned value, unsigned a, uint32_t offset)
-{
-    back_load(x, op, value, 0, a, offset);
-}
-
 void back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a, unsigned b,
                  unsigned cond)
 {
@@ -259,6 +254,92 @@ void back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned
     back_bind_hole(x, hole);
 }
 
+/* ---- joining instructions ----------------------------------------------------------------- */
+
+/* The newest instruction, if it wrote this slot and can still be taken back. */
+static bool newest(struct wb_wasm_install *x, unsigned home, uint32_t *word)
+{
+    if (!live(x) || x->last_at == 0 || x->last_dst != home || !out_is_open(x, x->last_at)) {
+        return false;
+    }
+    *word = out_read(x, x->last_at);
+    return true;
+}
+
+static void take_back(struct wb_wasm_install *x)
+{
+    x->out_len = x->last_at;
+    x->last_at = 0;
+}
+
+bool back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value)
+{
+    uint32_t word;
+    if (!newest(x, home, &word) || (word & 0xff) != OP_MOVW) {
+        return false;
+    }
+    *value = (int32_t)out_read(x, x->last_at + 4);
+    take_back(x);
+    return true;
+}
+
+static unsigned fused_access(enum op op)
+{
+    switch (op) {
+    case OP_L32: return OP_L32A;
+    case OP_L8U: return OP_L8UA;
+    case OP_L16U: return OP_L16UA;
+    case OP_S8: return OP_S8A;
+    case OP_S32: return OP_S32A;
+    default: return 0;
+    }
+}
+
+bool back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
+                       uint32_t offset, struct address *address)
+{
+    uint32_t word;
+    if (fused_access(op) == 0 || d > 255 || !newest(x, home, &word)) {
+        return false;
+    }
+    unsigned made_by = word & 0xff;
+    address->is_sum = made_by == OP_I32_ADD;
+    address->a = (uint8_t)(word >> 16);
+    address->b = (uint8_t)(word >> 24);
+    address->shift = made_by == OP_I32_SHL_ADDK ? address->b : 0;
+    if (address->is_sum ? offset != 0
+                        : offset > 63 || address->shift > 3
+                              || (made_by != OP_I32_ADDK && made_by != OP_I32_SHL_ADDK)) {
+        return false;
+    }
+    address->constant = address->is_sum ? 0 : out_read(x, x->last_at + 4);
+    take_back(x);
+    return true;
+}
+
+void back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
+                 const struct address *address, uint32_t offset)
+{
+    enum op fused = (enum op)fused_access(op);
+    if (address->is_sum) {
+        write(x, fused, d, width, address->a, address->b, false, NULL);
+    } else {
+        write(x, (enum op)(fused + (OP_L32K - OP_L32A)), d, width, address->a,
+              address->shift | offset << 2, true, &address->constant);
+    }
+}
+
+void back_op_const(struct wb_wasm_install *x, enum op op, unsigned d, unsigned a, uint32_t value)
+{
+    uint32_t word;
+    if (op == OP_I32_ADDK && newest(x, a, &word) && (word & 0xff) == OP_I32_SHLI && d <= 255 && d == a) {
+        take_back(x);
+        write(x, OP_I32_SHL_ADDK, d, 1, word >> 16 & 0xff, word >> 24, true, &value);
+        return;
+    }
+    write(x, op, d, 1, a, 0, true, &value);
+}
+
 bool back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to)
 {
     if (x->last_at == 0 || x->last_dst != from || to > 255 || !out_is_open(x, x->last_at)) {
@@ -272,10 +353,20 @@ bool back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to)
 
 /* ---- comparisons and branches ------------------------------------------------------------- */
 
+static bool is_short(const struct compare *c)
+{
+    return c->imm >= (c->cond >= C_LT_U ? 0 : -128) && c->imm <= 127;
+}
+
 void back_compare(struct wb_wasm_install *x, const struct compare *c, unsigned d)
 {
-    if (c->has_imm) {
+    if (c->has_imm && is_short(c)) {
         back_op_imm(x, (enum op)(OP_I32_EQI + c->cond), d, 1, c->a, c->imm);
+    } else if (c->has_imm) {
+        /* Of the two operands' homes, home and the one behind it, the constant's is free. */
+        unsigned b = c->a == c->home + 1u ? c->home : c->home + 1u;
+        back_const(x, b, 1, (uint32_t)c->imm);
+        back_op3(x, (enum op)(OP_I32_EQ + c->cond), d, 1, c->a, b);
     } else {
         back_op3(x, (enum op)(OP_I32_EQ + c->cond), d, 1, c->a, c->b);
     }
@@ -292,6 +383,10 @@ void back_branch_if(struct wb_wasm_install *x, const struct compare *c, bool neg
     } else if (c->a > 255 || (!c->has_imm && c->b > 255)) {
         back_compare(x, c, c->home);
         back_op16(x, negate ? OP_BRZ : OP_BRNZ, c->home);
+    } else if (c->has_imm && !is_short(c)) {
+        out_word(x, op_word(OP_BR_EQK + cond, 0, c->a, 0));
+        out_word(x, (uint32_t)c->imm);
+        x->last_at = 0;
     } else {
         unsigned op = (c->has_imm ? OP_BR_EQI : OP_BR_EQ) + cond;
         out_word(x, op_word(op, 0, c->a, c->has_imm ? (unsigned)c->imm : c->b));

@@ -79,9 +79,12 @@ static inline unsigned type_slots(unsigned type)
     X(I32_AND) X(I32_OR) X(I32_XOR) X(I32_SHL) X(I32_SHR_S) X(I32_SHR_U) X(I32_ROTL) X(I32_ROTR)   \
     X(I32_ADDI) X(I32_MULI) X(I32_ANDI) X(I32_ORI) X(I32_XORI) X(I32_SHLI) X(I32_SHR_SI)           \
     X(I32_SHR_UI) X(I32_ROTLI)                                                                     \
+    X(I32_ADDK) X(I32_MULK) X(I32_ANDK) X(I32_ORK) X(I32_XORK) /* + constant */                    \
+    X(I32_SHL_ADDK) /* d = (a << b) + constant: + constant */                                      \
     X(I32_EQ) X(I32_NE) X(I32_LT_S) X(I32_GE_S) X(I32_LT_U) X(I32_GE_U)                            \
     X(I32_EQI) X(I32_NEI) X(I32_LT_SI) X(I32_GE_SI) X(I32_LT_UI) X(I32_GE_UI)                      \
     X(BR_EQ) X(BR_NE) X(BR_LT_S) X(BR_GE_S) X(BR_LT_U) X(BR_GE_U)                                  \
+    X(BR_EQK) X(BR_NEK) X(BR_LT_SK) X(BR_GE_SK) X(BR_LT_UK) X(BR_GE_UK) /* + constant */           \
     X(BR_EQI) X(BR_NEI) X(BR_LT_SI) X(BR_GE_SI) X(BR_LT_UI) X(BR_GE_UI)                            \
     X(BR) X(BRZ) /* S */ X(BRNZ) /* S */ X(BR_TABLE) /* S + count, branch words */                 \
     X(RET) X(RET32) /* S */ X(RET64) /* S */                                                       \
@@ -91,6 +94,8 @@ static inline unsigned type_slots(unsigned type)
     X(SELECT) X(SELECT64) /* + condition slot */                                                   \
     X(L32) X(L8U) X(L8S) X(L16U) X(L16S) X(L64) X(S8) X(S16) X(S32) X(S64)                         \
     X(L32X) X(L8UX) X(L8SX) X(L16UX) X(L16SX) X(L64X) X(S8X) X(S16X) X(S32X) X(S64X)               \
+    /* address a + b; address (a << shift) + constant, b: shift | offset << 2 */                   \
+    X(L32A) X(L8UA) X(L16UA) X(S8A) X(S32A) X(L32K) X(L8UK) X(L16UK) X(S8K) X(S32K)               \
     X(I64_ADD) X(I64_SUB) X(I64_MUL) X(I64_DIV_S) X(I64_DIV_U) X(I64_REM_S) X(I64_REM_U)           \
     X(I64_AND) X(I64_OR) X(I64_XOR) X(I64_SHL) X(I64_SHR_S) X(I64_SHR_U) X(I64_ROTL) X(I64_ROTR)   \
     X(I64_EQ) X(I64_NE) X(I64_LT_S) X(I64_GE_S) X(I64_LT_U) X(I64_GE_U) X(I64_EQZ)                 \

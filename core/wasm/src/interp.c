@@ -25,7 +25,7 @@
 #define NEXT                                                                                       \
     do {                                                                                           \
         w = *pc++;                                                                                 \
-        goto *labels[w & 0xff];                                                                    \
+        goto *table[w & 0xff];                                                                    \
     } while (0)
 #define TRAP(kind)                                                                                 \
     do {                                                                                           \
@@ -88,6 +88,16 @@
         }                                                                                          \
         NEXT;                                                                                      \
     }                                                                                              \
+    OP(BR_##name##K)                                                                               \
+    {                                                                                              \
+        uint32_t a = A;                                                                            \
+        uint32_t b = *pc;                                                                          \
+        pc += 2;                                                                                   \
+        if (expression) {                                                                          \
+            JUMP(pc - 1);                                                                          \
+        }                                                                                          \
+        NEXT;                                                                                      \
+    }                                                                                              \
     OP(BR_##name##I)                                                                               \
     {                                                                                              \
         uint32_t a = A;                                                                            \
@@ -98,29 +108,52 @@
         }                                                                                          \
         NEXT;                                                                                      \
     }
+#define BINARY_CONST(name, expression)                                                             \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        uint32_t a = A;                                                                            \
+        uint32_t b = *pc++;                                                                        \
+        D = (expression);                                                                          \
+        NEXT;                                                                                      \
+    }
 #define COMPARE(name, expression)                                                                  \
     BINARY(I32_##name, expression)                                                                 \
     BINARY_IMM(I32_##name##I, expression)                                                          \
     BRANCH(name, expression)
 
-/* Checks size bytes at slot A plus an offset; ea is the address then. */
-#define ADDRESS(offset, size)                                                                      \
+/* Checks size bytes at an address plus an offset; ea is the sum then. */
+#define ADDRESS(address, offset, size)                                                             \
+    uint32_t start = (address);                                                                    \
     uint32_t off = (offset);                                                                       \
-    uint32_t ea = A + off;                                                                         \
-    if ((ea < off || ea >= safe) && !memory_edge(inst, A, off, (size))) {                          \
+    uint32_t ea = start + off;                                                                     \
+    if ((ea < off || ea >= safe) && !memory_edge(inst, start, off, (size))) {                      \
         goto trapped;                                                                              \
     }                                                                                              \
     uint8_t *p = memory + ea;
+#define FUSED(name, size, statement)                                                               \
+    OP(name##A)                                                                                    \
+    {                                                                                              \
+        ADDRESS(A + B, 0, size)                                                                    \
+        statement;                                                                                 \
+        NEXT;                                                                                      \
+    }                                                                                              \
+    OP(name##K)                                                                                    \
+    {                                                                                              \
+        ADDRESS((A << (w >> 24 & 3)) + *pc, w >> 26, size)                                         \
+        pc++;                                                                                      \
+        statement;                                                                                 \
+        NEXT;                                                                                      \
+    }
 #define ACCESS(name, size, statement)                                                              \
     OP(name)                                                                                       \
     {                                                                                              \
-        ADDRESS(w >> 24, size)                                                                     \
+        ADDRESS(A, w >> 24, size)                                                                     \
         statement;                                                                                 \
         NEXT;                                                                                      \
     }                                                                                              \
     OP(name##X)                                                                                    \
     {                                                                                              \
-        ADDRESS(*pc, size)                                                                         \
+        ADDRESS(A, *pc, size)                                                                         \
         pc++;                                                                                      \
         statement;                                                                                 \
         NEXT;                                                                                      \
@@ -136,6 +169,8 @@ enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel)
         WB_WASM_OPS(OP_LABEL)
 #undef OP_LABEL
     };
+    const void *const *table = labels;
+    __asm__("" : "+r"(table)); /* keeps its address in a register: compilers would make it anew for each jump */
     const uint32_t *pc = inst->pc;
     uint32_t *fp = inst->fp;
     uint32_t *csp = inst->csp;
@@ -227,6 +262,17 @@ enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel)
     BINARY(I32_SHR_U, a >> (b & 31))
     BINARY(I32_ROTL, a << (b & 31) | a >> (-b & 31))
     BINARY(I32_ROTR, a >> (b & 31) | a << (-b & 31))
+    BINARY_CONST(I32_ADDK, a + b)
+    BINARY_CONST(I32_MULK, a *b)
+    BINARY_CONST(I32_ANDK, a &b)
+    BINARY_CONST(I32_ORK, a | b)
+    BINARY_CONST(I32_XORK, a ^ b)
+    OP(I32_SHL_ADDK)
+    {
+        uint32_t a = A;
+        D = (a << (w >> 24 & 31)) + *pc++;
+        NEXT;
+    }
     BINARY_IMM(I32_ADDI, a + b)
     BINARY_IMM(I32_MULI, a * b)
     BINARY_IMM(I32_ANDI, a & b)
@@ -323,12 +369,12 @@ call: {
 }
     OP(CALL_INDIRECT)
     {
-        const struct wb_wasm_table *table = &inst->tables[pc[0] >> 16];
+        const struct wb_wasm_table *t = &inst->tables[pc[0] >> 16];
         uint32_t index = fp[pc[0] & 0xffff];
-        if (index >= table->len) {
+        if (index >= t->len) {
             TRAP(UNDEFINED_ELEMENT);
         }
-        uint32_t ref = table->elems[index];
+        uint32_t ref = t->elems[index];
         if (ref == 0) {
             TRAP(UNINITIALIZED_ELEMENT);
         }
@@ -392,6 +438,12 @@ host:
         store32(p, PAIR(8)[0]);
         store32(p + 4, PAIR(8)[1]);
     })
+
+    FUSED(L32, 4, D = load32(p))
+    FUSED(L8U, 1, D = *p)
+    FUSED(L16U, 2, D = load16(p))
+    FUSED(S8, 1, *p = (uint8_t)D)
+    FUSED(S32, 4, store32(p, D))
 
     BINARY64(I64_ADD, a + b)
     BINARY64(I64_SUB, a - b)

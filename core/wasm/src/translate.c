@@ -187,7 +187,7 @@ static struct compare pending_compare(const struct wb_wasm_install *x, unsigned 
                             .has_imm = x->pending_const,
                             .a = (uint16_t)x->pending_a,
                             .b = (uint16_t)x->pending_b,
-                            .imm = (int8_t)x->pending_b,
+                            .imm = (int32_t)x->pending_b,
                             .home = (uint16_t)home};
 }
 
@@ -220,8 +220,7 @@ static struct compare pop_condition(struct wb_wasm_install *x)
 static void compare_wait(struct wb_wasm_install *x, enum cond cond, const struct operand *a,
                          const struct operand *b)
 {
-    bool is_unsigned = cond >= C_LT_U;
-    x->pending_const = b->note == CONST && b->value >= (is_unsigned ? 0 : -128) && b->value <= 127;
+    x->pending_const = b->note == CONST;
     x->pending_a = slot_of(x, a);
     x->pending_b = x->pending_const ? (uint32_t)b->value : slot_of(x, b);
     x->pending_cond = (uint8_t)cond;
@@ -238,7 +237,10 @@ static void compare_i32(struct wb_wasm_install *x, unsigned which)
     struct operand a = pop(x, WB_WASM_I32);
     enum cond cond = (enum cond)conds[which];
     bool swap = swapped[which];
-    if (swap && b.note == CONST && a.note != CONST && b.value < 126 && b.value >= (cond >= C_LT_U ? 0 : -128)) {
+    if (b.note == HOME && back_take_const(x, b.home, &b.value)) {
+        b.note = CONST;
+    }
+    if (swap && b.note == CONST && a.note != CONST && b.value != (cond >= C_LT_U ? -1 : INT32_MAX)) {
         /* a > k is a >= k + 1; a <= k is a < k + 1 */
         b.value++;
         compare_wait(x, (enum cond)(cond ^ 1), &a, &b);
@@ -292,9 +294,14 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
     static const uint8_t imm_ops[] = {OP_I32_ADDI, OP_I32_ADDI, OP_I32_MULI, 0, 0, 0, 0, OP_I32_ANDI, OP_I32_ORI,
                                       OP_I32_XORI, OP_I32_SHLI, OP_I32_SHR_SI, OP_I32_SHR_UI, OP_I32_ROTLI,
                                       OP_I32_ROTLI};
+    static const uint8_t const_ops[15] = {[0] = OP_I32_ADDK, [1] = OP_I32_ADDK, [2] = OP_I32_MULK, [7] = OP_I32_ANDK,
+                                          [8] = OP_I32_ORK, [9] = OP_I32_XORK};
     struct operand b = pop(x, WB_WASM_I32);
     struct operand a = pop(x, WB_WASM_I32);
     unsigned op = OP_I32_ADD + which;
+    if (b.note == HOME && back_take_const(x, b.home, &b.value)) {
+        b.note = CONST;
+    }
     bool commutes = op == OP_I32_ADD || op == OP_I32_MUL || (op >= OP_I32_AND && op <= OP_I32_XOR);
     if (commutes && a.note == CONST && b.note != CONST) {
         struct operand swap = a;
@@ -309,7 +316,7 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
         if (op >= OP_I32_SHL) {
             value = op == OP_I32_ROTR ? -value & 31 : value & 31;
         } else if (op == OP_I32_SUB) {
-            value = -value;
+            value = value == INT32_MIN ? value : -value;
         }
         if (value >= -128 && value <= 127) {
             unsigned sa = slot_of(x, &a);
@@ -317,6 +324,13 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
             back_op_imm(x, (enum op)imm_ops[which], d, 1, sa, value);
             return;
         }
+    }
+    enum op const_op = const_ops[which];
+    if (b.note == CONST && const_op != OP_UNREACHABLE) {
+        unsigned sa = slot_of(x, &a);
+        (void)push(x, WB_WASM_I32);
+        back_op_const(x, const_op, d, sa, (uint32_t)(op == OP_I32_SUB ? -(int64_t)b.value : b.value));
+        return;
     }
     unsigned sb = slot_of(x, &b);
     unsigned sa = slot_of(x, &a);
@@ -964,16 +978,32 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     if (align > ops[n].log2) {
         invalid(x, "alignment must not be larger than natural");
     }
+    struct operand value = {0};
+    struct address address;
     if (op >= 0x36) {
-        struct operand value = pop(x, type);
-        unsigned address = pop_slot(x, WB_WASM_I32);
-        back_store(x, (enum op)ops[n].op, slot_of(x, &value), address, offset);
+        value = pop(x, type);
+    }
+    struct operand at = pop(x, WB_WASM_I32);
+    enum op access = (enum op)ops[n].op;
+    unsigned d = op >= 0x36 ? value.slot : x->slots;
+    bool fused = at.note == HOME && back_take_address(x, access, d, at.home, offset, &address);
+    unsigned base = fused ? 0 : slot_of(x, &at);
+    unsigned width = ops[n].high != PLAIN ? 1 : type_slots(type);
+    if (op >= 0x36) {
+        d = slot_of(x, &value);
+        width = 0;
+    } else {
+        d = push(x, type);
+    }
+    back_map_note(x, x->instr_at);
+    if (fused) {
+        back_access(x, access, d, width, &address, offset);
+    } else {
+        back_load(x, access, d, width, base, offset);
+    }
+    if (op >= 0x36) {
         return;
     }
-    unsigned address = pop_slot(x, WB_WASM_I32);
-    unsigned d = push(x, type);
-    unsigned width = ops[n].high == PLAIN ? type_slots(type) : 1;
-    back_load(x, (enum op)ops[n].op, d, width, address, offset);
     if (ops[n].high == ZERO_HIGH) {
         back_const(x, d + 1, 1, 0);
         back_barrier(x);
@@ -1265,10 +1295,10 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
 static void execute(struct wb_wasm_install *x, unsigned op, const struct immediates *imm,
                     struct item *r);
 
-/* Instructions whose place may be asked for: those that trap, and calls. */
+/* Instructions whose place may be asked for: those that trap, and calls. Memory accesses note it themselves. */
 static bool may_trap(unsigned op, const struct immediates *imm)
 {
-    return op == 0x00 || op == 0x10 || op == 0x11 || op == 0x25 || op == 0x26 || (op >= 0x28 && op <= 0x3e)
+    return op == 0x00 || op == 0x10 || op == 0x11 || op == 0x25 || op == 0x26
            || (op >= 0x6d && op <= 0x70) || (op >= 0x7f && op <= 0x82) || (op >= 0xa8 && op <= 0xab)
            || (op >= 0xae && op <= 0xb1) || (op == 0xfc && imm->value >= 8);
 }
