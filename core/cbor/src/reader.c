@@ -238,6 +238,8 @@ static uint64_t read_head(struct wb_cbor_reader *r, uint8_t *major, uint8_t *inf
 {
     const char *what = "input ends inside an item";
     enum wb_err err = WB_ERR_END;
+    *major = 0;
+    *info = 0;
     if (r->err != WB_OK) {
         return 0;
     }
