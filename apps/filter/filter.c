@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* filter: cleans a sensor's readings. A reactor with state: for each reading on sensor/raw it takes the
- * median of the last five (which drops single spikes), averages the last eight medians (which smooths), and
- * publishes the result on sensor/filtered. A timer logs what it did.
- * Messages are one signed 32-bit little-endian number.
- * config.env  REPORT_MS (default: 5000)
+/* filter: cleans a sensor's readings. A reactor with state: for each reading on sensor/raw it takes
+ * the median of the last five (which drops single spikes), averages the last eight medians (which
+ * smooths), and publishes the result on sensor/filtered. A timer logs what it did. Messages are one
+ * signed 32-bit little-endian number. config.env  REPORT_MS (default: 5000)
  */
 #include "wasmbed.h"
 
@@ -16,9 +15,9 @@ static const char filtered_topic[] = "sensor/filtered";
 static int32_t readings[MEDIAN_OF];
 static int32_t medians[AVERAGE_OF];
 static int32_t sum;
-static uint32_t count;     /* readings so far */
-static uint32_t reported;  /* readings when the timer last reported */
-static uint32_t unsent;    /* results that could not be published */
+static uint32_t count;    /* readings so far */
+static uint32_t reported; /* readings when the timer last reported */
+static uint32_t unsent;   /* results that could not be published */
 static int32_t last_raw;
 static int32_t last_filtered;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* sensor: a reading on sensor/raw by timer, as a temperature probe in 1/100 degree would give: a slow wave
- * with noise and now and then a spike. The same on every run: no random numbers, no clock.
- * config.env  PERIOD_MS (default: 500), BASE (default: 2000), AMPLITUDE (default: 500)
+/* sensor: a reading on sensor/raw by timer, as a temperature probe in 1/100 degree would give: a
+ * slow wave with noise and now and then a spike. The same on every run: no random numbers, no
+ * clock. config.env  PERIOD_MS (default: 500), BASE (default: 2000), AMPLITUDE (default: 500)
  */
 #include "wasmbed.h"
 
@@ -18,7 +18,8 @@ static uint32_t unsent;
 WASMBED_EXPORT("_initialize") void sensor_initialize(void);
 WASMBED_EXPORT("on_timer") void on_timer(int32_t id);
 
-/* A parabola for each half wave: close to a sine, in integers. x runs 0..31 within the half wave. */
+/* A parabola for each half wave: close to a sine, in integers. x runs 0..31 within the half wave.
+ */
 static int32_t wave(uint32_t at)
 {
     int32_t x = (int32_t)(at % (WAVE_STEPS / 2));

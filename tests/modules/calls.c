@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* A reactor that uses every function of the module `wasmbed`, and each in a wrong way that has an answer. */
+/* A reactor that uses every function of the module `wasmbed`, and each in a wrong way that has an
+ * answer. */
 #include "wasmbed.h"
 
 WASMBED_EXPORT("_initialize") void calls_initialize(void);

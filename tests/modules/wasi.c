@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* What a C library asks of WASI, without one: arguments, environment, clocks, random bytes, output, waiting,
- * exit with a code. */
+/* What a C library asks of WASI, without one: arguments, environment, clocks, random bytes, output,
+ * waiting, exit with a code. */
 #include <stddef.h>
 #include <stdint.h>
 

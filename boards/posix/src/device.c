@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* device.c: the agent's board on Linux: one loop around poll(), a TCP socket as the link, a file as flash.
- * Read device_loop() first. What the agent asked to send and the socket did not take stays in tx; what came
- * and the agent did not take yet stays in rx, and nothing more is read until it did.
+/* device.c: the agent's board on Linux: one loop around poll(), a TCP socket as the link, a file as
+ * flash. Read device_loop() first. What the agent asked to send and the socket did not take stays
+ * in tx; what came and the agent did not take yet stays in rx, and nothing more is read until it
+ * did.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -31,7 +32,7 @@
 #define CONNECT_TIMEOUT_MS 5000u
 #define SLICES_A_TURN      16 /* of application code between two looks at the socket */
 /* A dead peer without a closed connection (cable, power) is noticed after this long. */
-#define PEER_TIMEOUT_MS    30000u
+#define PEER_TIMEOUT_MS 30000u
 
 struct device {
     const struct wb_posix_device_options *options;
@@ -52,7 +53,7 @@ struct device {
     uint8_t tx[16384];
     size_t tx_at, tx_len;
 
-    wb_ms stats_at;       /* of the last call of stats */
+    wb_ms stats_at; /* of the last call of stats */
     uint64_t stats_cpu_us;
     bool is_reset_due;
 
@@ -186,8 +187,8 @@ static void link_open(struct device *d)
         return;
     }
     for (struct addrinfo *ai = list; ai != NULL && d->fd < 0; ai = ai->ai_next) {
-        d->fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC,
-                       ai->ai_protocol);
+        d->fd =
+            socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, ai->ai_protocol);
         if (d->fd < 0) {
             continue;
         }
@@ -296,9 +297,7 @@ static void events_handle(struct device *d)
                 fflush(stdout);
             }
             break;
-        case WB_AGENT_EVENT_RESET:
-            d->is_reset_due = true;
-            break;
+        case WB_AGENT_EVENT_RESET: d->is_reset_due = true; break;
         case WB_AGENT_EVENT_IDENTIFY:
             printf("info identify: \a%s\n", d->options->flash);
             fflush(stdout);
@@ -453,7 +452,8 @@ static int device_boot(struct device *d, const char *reset_reason)
         return EXIT_SYSTEM;
     }
     if (wb_agent_state_get(&d->agent) == WB_AGENT_DEVICE_REGISTRATION) {
-        say(d, d->options->flash, "device is not provisioned (the line above says what is missing)");
+        say(d, d->options->flash,
+            "device is not provisioned (the line above says what is missing)");
         return EXIT_NOT_PROVISIONED;
     }
     return 0;

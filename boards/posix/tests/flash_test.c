@@ -129,7 +129,8 @@ static void odd_sizes_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(absent_file_is_made_only_when_asked, file_make, file_remove),
+        cmocka_unit_test_setup_teardown(absent_file_is_made_only_when_asked, file_make,
+                                        file_remove),
         cmocka_unit_test_setup_teardown(contents_last, file_make, file_remove),
         cmocka_unit_test_setup_teardown(bits_are_cleared_and_never_set, file_make, file_remove),
         cmocka_unit_test_setup_teardown(ranges_outside_are_refused, file_make, file_remove),

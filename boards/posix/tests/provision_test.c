@@ -8,7 +8,8 @@
 #include "wb_posix.h"
 
 static char path[] = "/tmp/wb-provision-XXXXXX";
-static uint8_t key[32] = {1}, publisher[64] = {2}, certificate[] = {0x30, 0x00}, ca[] = {0x30, 0x01};
+static uint8_t key[32] = {1}, publisher[64] = {2}, certificate[] = {0x30, 0x00},
+               ca[] = {0x30, 0x01};
 
 static struct wb_posix_identity identity_good(void)
 {
@@ -84,18 +85,54 @@ static void names_the_field_that_is_wrong(void **state)
         const char *wanted = "";
 
         switch (i) {
-        case 0: identity.device_id = NULL; wanted = "device id"; break;
-        case 1: identity.device_id = ""; wanted = "device id"; break;
-        case 2: identity.device_id = long_name; wanted = "device id"; break;
-        case 3: identity.device_key = NULL; wanted = "device key"; break;
-        case 4: identity.certificate_len = 0; wanted = "certificate"; break;
-        case 5: identity.certificate_len = 513; wanted = "certificate"; break;
-        case 6: identity.ca = NULL; wanted = "CA certificate"; break;
-        case 7: identity.publisher_count = 0; wanted = "publisher keys"; break;
-        case 8: identity.publisher_count = 3; wanted = "publisher keys"; break;
-        case 9: identity.server_name = NULL; wanted = "server name"; break;
-        case 10: identity.server_name = long_name; wanted = "server name"; break;
-        default: identity.gateway = ""; wanted = "gateway"; break;
+        case 0:
+            identity.device_id = NULL;
+            wanted = "device id";
+            break;
+        case 1:
+            identity.device_id = "";
+            wanted = "device id";
+            break;
+        case 2:
+            identity.device_id = long_name;
+            wanted = "device id";
+            break;
+        case 3:
+            identity.device_key = NULL;
+            wanted = "device key";
+            break;
+        case 4:
+            identity.certificate_len = 0;
+            wanted = "certificate";
+            break;
+        case 5:
+            identity.certificate_len = 513;
+            wanted = "certificate";
+            break;
+        case 6:
+            identity.ca = NULL;
+            wanted = "CA certificate";
+            break;
+        case 7:
+            identity.publisher_count = 0;
+            wanted = "publisher keys";
+            break;
+        case 8:
+            identity.publisher_count = 3;
+            wanted = "publisher keys";
+            break;
+        case 9:
+            identity.server_name = NULL;
+            wanted = "server name";
+            break;
+        case 10:
+            identity.server_name = long_name;
+            wanted = "server name";
+            break;
+        default:
+            identity.gateway = "";
+            wanted = "gateway";
+            break;
         }
         unlink(path);
         assert_err(WB_ERR_VALUE, wb_posix_provision(path, 0, &identity, &field));

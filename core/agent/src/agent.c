@@ -12,8 +12,7 @@ const char *wb_agent_state_str(enum wb_agent_state state)
 {
     switch (state) {
 #define STATE_STR(code, text)                                                                      \
-    case WB_AGENT_##code:                                                                          \
-        return text;
+    case WB_AGENT_##code: return text;
         WB_AGENT_STATE_LIST(STATE_STR)
 #undef STATE_STR
     }
@@ -167,7 +166,8 @@ enum wb_err wb_agent_init(struct wb_agent *a, const struct wb_agent_cfg *cfg, wb
     return WB_OK;
 }
 
-/* ---- time and fuel ----------------------------------------------------------------------------- */
+/* ---- time and fuel -----------------------------------------------------------------------------
+ */
 
 /* "running" while all is told, "statusReporting" while something waits. */
 static void state_follow_reports(struct wb_agent *a)

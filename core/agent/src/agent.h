@@ -16,23 +16,24 @@
 #include "wb_agent.h"
 #include "wb_wasm.h"
 
-#define LOG_LINE_MAX      160u /* bytes of a log line that travels; WASMBED_LOG_MAX */
-#define OUTBOX_RESERVE    224u /* room that log lines and publications leave for status and fetches */
+#define LOG_LINE_MAX   160u /* bytes of a log line that travels; WASMBED_LOG_MAX */
+#define OUTBOX_RESERVE 224u /* room that log lines and publications leave for status and fetches   \
+                             */
 #define TIMERS_MAX        4u
 #define SUBSCRIPTIONS_MAX 4u
 #define TOPICS_LEN        128u /* bytes of all topics of an application */
 #define STDOUT_LINE       80u
-#define FETCH_AHEAD       2u   /* chunks on their way at once */
+#define FETCH_AHEAD       2u /* chunks on their way at once */
 
 /* The application of a slot or candidate lies behind this in its record: the image's id. */
 #define RECORD_HEAD 2u
 
 enum session {
-    SESSION_NONE,      /* no link */
+    SESSION_NONE, /* no link */
     SESSION_HANDSHAKE,
-    SESSION_HELLO,     /* hello is on its way, welcome is awaited */
+    SESSION_HELLO, /* hello is on its way, welcome is awaited */
     SESSION_READY,
-    SESSION_CLOSED,    /* over; the board shall close the link */
+    SESSION_CLOSED, /* over; the board shall close the link */
 };
 
 enum candidate_state {
@@ -45,10 +46,10 @@ enum candidate_state {
 /* ---- a running instance -------------------------------------------------------------------- */
 
 enum activity {
-    ACTIVITY_IDLE,     /* between callbacks */
-    ACTIVITY_START,    /* the module's start function */
-    ACTIVITY_INIT,     /* _initialize */
-    ACTIVITY_MAIN,     /* _start */
+    ACTIVITY_IDLE,  /* between callbacks */
+    ACTIVITY_START, /* the module's start function */
+    ACTIVITY_INIT,  /* _initialize */
+    ACTIVITY_MAIN,  /* _start */
     ACTIVITY_TIMER,
     ACTIVITY_MESSAGE,
 };
@@ -63,10 +64,10 @@ struct wb_agent_run {
     struct wb_agent *agent;
     struct wb_agent_slot *slot;
     struct wb_agent_timer timers[TIMERS_MAX];
-    wb_ms wake_at;   /* suspended until then; WB_NEVER: not suspended by time */
-    wb_ms refill_at; /* fuel of the next second */
-    uint32_t fuel_per_s; /* 0: unlimited */
-    uint32_t fuel_left;  /* of this second */
+    wb_ms wake_at;                 /* suspended until then; WB_NEVER: not suspended by time */
+    wb_ms refill_at;               /* fuel of the next second */
+    uint32_t fuel_per_s;           /* 0: unlimited */
+    uint32_t fuel_left;            /* of this second */
     uint32_t on_timer, on_message; /* functions; UINT32_MAX: not exported */
     uint32_t poll_in, poll_out, poll_count, poll_result; /* of poll_oneoff while it waits */
     wb_ms poll_begin;
@@ -76,9 +77,9 @@ struct wb_agent_run {
     bool is_polling;
     bool has_message; /* on_message runs and has not received */
     bool has_exited;
-    bool was_timer; /* the last callback */
-    uint8_t restart;  /* enum wb_protocol_restart */
-    uint8_t subscribe_due; /* bits: to be told to the gateway */
+    bool was_timer;                       /* the last callback */
+    uint8_t restart;                      /* enum wb_protocol_restart */
+    uint8_t subscribe_due;                /* bits: to be told to the gateway */
     uint8_t topic_len[SUBSCRIPTIONS_MAX]; /* 0: free */
     uint8_t line_len;
     char line[STDOUT_LINE];
@@ -95,8 +96,8 @@ enum wb_err wb_agent_random(void *ctx, void *out, size_t len);
 
 /* ---- identity.c ------------------------------------------------------------------------------ */
 
-/* Reads the identity and says what is missing: NULL when it is complete. Its pointers into flash are good
- * until the store is written. */
+/* Reads the identity and says what is missing: NULL when it is complete. Its pointers into flash
+ * are good until the store is written. */
 const char *wb_agent_identity_load(struct wb_agent *a);
 /* Device id as text in flash. */
 struct wb_cbor_text wb_agent_identity_name(const struct wb_agent *a);
@@ -150,7 +151,8 @@ void wb_agent_app_tick(struct wb_agent *a);
 wb_ms wb_agent_app_due(const struct wb_agent *a);
 bool wb_agent_app_run(struct wb_agent *a);
 void wb_agent_app_resubscribe(struct wb_agent *a);
-/* The slot's phase, remembered and reported when it changed; message may be NULL to keep what is there. */
+/* The slot's phase, remembered and reported when it changed; message may be NULL to keep what is
+ * there. */
 void wb_agent_slot_set_phase(struct wb_agent_slot *slot, uint8_t phase, const char *message);
 uint64_t wb_agent_slot_fuel(const struct wb_agent_slot *slot);
 
@@ -182,7 +184,8 @@ void wb_agent_log_text(struct wb_agent *a, const struct wb_agent_slot *slot,
 /* "what: error" */
 void wb_agent_log_err(struct wb_agent *a, enum wb_agent_level level, const char *what,
                       enum wb_err err);
-/* Writes what is due (status, heartbeat, acknowledgement, count of dropped lines) while there is room. */
+/* Writes what is due (status, heartbeat, acknowledgement, count of dropped lines) while there is
+ * room. */
 void wb_agent_report_pump(struct wb_agent *a);
 void wb_agent_report_trap(struct wb_agent *a, struct wb_agent_slot *slot,
                           const struct wb_wasm_instance *inst, const char *reason);
@@ -200,8 +203,8 @@ bool wb_agent_outbox_drop_oldest(struct wb_agent *a);
 void wb_agent_outbox_to_front(struct wb_agent *a, uint32_t first_len);
 size_t wb_agent_outbox_peek(const struct wb_agent *a, const uint8_t **data);
 void wb_agent_outbox_sent(struct wb_agent *a, size_t len);
-/* The session is over: log lines and traps stay, one that was cut will be sent again whole; the rest is of
- * this session only. */
+/* The session is over: log lines and traps stay, one that was cut will be sent again whole; the
+ * rest is of this session only. */
 void wb_agent_outbox_keep_reports(struct wb_agent *a);
 
 /* ---- inbox.c --------------------------------------------------------------------------------- */

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* app.c: running applications.
- * A slot with an application record gets an instance (struct wb_agent_run, then the interpreter's arena, one
- * block). An instance does one thing at a time (enum activity): its start function, then _initialize or
- * _start; a reactor is idle between callbacks. wb_agent_app_run() gives one ready instance one slice of fuel.
+ * A slot with an application record gets an instance (struct wb_agent_run, then the interpreter's
+ * arena, one block). An instance does one thing at a time (enum activity): its start function, then
+ * _initialize or _start; a reactor is idle between callbacks. wb_agent_app_run() gives one ready
+ * instance one slice of fuel.
  *
- * Times of a slot: start_at (a restart that waits for its back-off); of an instance: wake_at (suspended),
- * refill_at (its fuel per second is used up), timers.
+ * Times of a slot: start_at (a restart that waits for its back-off); of an instance: wake_at
+ * (suspended), refill_at (its fuel per second is used up), timers.
  */
 #include <string.h>
 
 #include "agent.h"
 
-#define RESTART_MIN_MS   1000u
-#define RESTART_MAX_MS   60000u
-#define RESTART_DOUBLES  6u      /* 1 s << 6 is over the maximum */
-#define RUN_GOOD_MS      60000u  /* an instance that lived this long is no failure in a row */
-#define FUEL_SLICE       20000u
-#define STACK_DEFAULT    1024u
-#define FUEL_PERIOD_MS   1000u
+#define RESTART_MIN_MS  1000u
+#define RESTART_MAX_MS  60000u
+#define RESTART_DOUBLES 6u     /* 1 s << 6 is over the maximum */
+#define RUN_GOOD_MS     60000u /* an instance that lived this long is no failure in a row */
+#define FUEL_SLICE      20000u
+#define STACK_DEFAULT   1024u
+#define FUEL_PERIOD_MS  1000u
 
 static uint32_t align8(uint32_t n)
 {
@@ -60,8 +61,7 @@ void wb_agent_slot_set_phase(struct wb_agent_slot *slot, uint8_t phase, const ch
 
 uint64_t wb_agent_slot_fuel(const struct wb_agent_slot *slot)
 {
-    return slot->fuel_before +
-           (slot->run != NULL ? wb_wasm_fuel_used(&slot->run->instance) : 0);
+    return slot->fuel_before + (slot->run != NULL ? wb_wasm_fuel_used(&slot->run->instance) : 0);
 }
 
 /* ---- start --------------------------------------------------------------------------------- */
@@ -330,7 +330,8 @@ static void instance_trapped(struct wb_agent *a, struct wb_agent_slot *slot)
     instance_end(a, slot, true);
 }
 
-/* ---- what an instance does next ---------------------------------------------------------------- */
+/* ---- what an instance does next ----------------------------------------------------------------
+ */
 
 static bool has_fuel(const struct wb_agent *a, const struct wb_agent_run *run)
 {
@@ -369,13 +370,10 @@ static bool is_ready(const struct wb_agent *a, const struct wb_agent_slot *slot)
     switch (wb_wasm_status(&run->instance)) {
     case WB_WASM_READY:
     case WB_WASM_OUT_OF_FUEL:
-    case WB_WASM_TRAP:
-        return true;
-    case WB_WASM_SUSPENDED:
-        return run->wake_at <= a->now;
+    case WB_WASM_TRAP: return true;
+    case WB_WASM_SUSPENDED: return run->wake_at <= a->now;
     case WB_WASM_IDLE:
-    case WB_WASM_DONE:
-        break;
+    case WB_WASM_DONE: break;
     }
     return run->activity != ACTIVITY_IDLE || timer_first_due(a, run) != TIMERS_MAX ||
            has_message(a, slot);
@@ -439,12 +437,8 @@ static void activity_done(struct wb_agent *a, struct wb_agent_slot *slot)
     struct wb_agent_run *run = slot->run;
 
     switch ((enum activity)run->activity) {
-    case ACTIVITY_START:
-        main_begin(run);
-        return;
-    case ACTIVITY_MAIN:
-        instance_exited(a, slot, 0);
-        return;
+    case ACTIVITY_START: main_begin(run); return;
+    case ACTIVITY_MAIN: instance_exited(a, slot, 0); return;
     case ACTIVITY_MESSAGE:
         if (run->has_message) { /* was not received */
             wb_agent_inbox_drop(a, (uint8_t)slot_index(a, slot));
@@ -453,8 +447,7 @@ static void activity_done(struct wb_agent *a, struct wb_agent_slot *slot)
         break;
     case ACTIVITY_IDLE:
     case ACTIVITY_INIT:
-    case ACTIVITY_TIMER:
-        break;
+    case ACTIVITY_TIMER: break;
     }
     wb_agent_stdout_flush(run);
     run->activity = ACTIVITY_IDLE;
@@ -520,7 +513,8 @@ static void slice(struct wb_agent *a, struct wb_agent_slot *slot)
     }
 }
 
-/* ---- the calls of the engine -------------------------------------------------------------------- */
+/* ---- the calls of the engine --------------------------------------------------------------------
+ */
 
 bool wb_agent_app_run(struct wb_agent *a)
 {
@@ -567,14 +561,10 @@ static wb_ms slot_due(const struct wb_agent *a, const struct wb_agent_slot *slot
         return 0;
     }
     switch (wb_wasm_status(&run->instance)) {
-    case WB_WASM_SUSPENDED:
-        due = run->wake_at;
-        break;
+    case WB_WASM_SUSPENDED: due = run->wake_at; break;
     case WB_WASM_READY:
     case WB_WASM_OUT_OF_FUEL:
-    case WB_WASM_TRAP:
-        due = 0;
-        break;
+    case WB_WASM_TRAP: due = 0; break;
     case WB_WASM_IDLE:
     case WB_WASM_DONE:
         due = has_message(a, slot) ? 0 : WB_NEVER;
@@ -612,8 +602,7 @@ void wb_agent_app_deliver(struct wb_agent *a, const struct wb_protocol_publish *
         const char *topic = wb_agent_topic(run, i, &len);
 
         if (len != 0 && len == data->topic.len && memcmp(topic, data->topic.data, len) == 0) {
-            if (!wb_agent_inbox_put(a, index, (uint8_t)i, data->payload.data,
-                                    data->payload.len)) {
+            if (!wb_agent_inbox_put(a, index, (uint8_t)i, data->payload.data, data->payload.len)) {
                 a->inbox_dropped++;
             }
             return;

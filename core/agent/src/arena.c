@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* arena.c: where applications' memory lies. A block belongs to a slot, one more to the TLS handshake. There
- * are so few that the table of owners is the free list: first fit by moving past whatever overlaps. Blocks
- * never move, because instances hold addresses.
+/* arena.c: where applications' memory lies. A block belongs to a slot, one more to the TLS
+ * handshake. There are so few that the table of owners is the free list: first fit by moving past
+ * whatever overlaps. Blocks never move, because instances hold addresses.
  */
 #include "agent.h"
 
@@ -85,8 +85,8 @@ uint32_t wb_agent_arena_largest(const struct wb_agent *a, const struct wb_agent_
         uint32_t gap_end = a->cfg->arena_len;
 
         if (i > 0) {
-            const struct wb_agent_block *b = i <= a->cfg->slot_count ? &a->cfg->slots[i - 1].block
-                                                                     : &a->handshake_block;
+            const struct wb_agent_block *b =
+                i <= a->cfg->slot_count ? &a->cfg->slots[i - 1].block : &a->handshake_block;
 
             if (b->len == 0 || b == ignored) {
                 continue;

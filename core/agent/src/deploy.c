@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* deploy.c: from the desired set to running applications.
  *
- * A desired set arrives one application a message. What a slot runs already is only marked; what is new or
- * changed is written to flash as a candidate, and nothing else happens until the set is complete. Then
- * applications outside the set go, and candidates are worked on one at a time (the job):
+ * A desired set arrives one application a message. What a slot runs already is only marked; what is
+ * new or changed is written to flash as a candidate, and nothing else happens until the set is
+ * complete. Then applications outside the set go, and candidates are worked on one at a time (the
+ * job):
  *
- *     signature of the digest -> chunks -> SHA-256 and translation into a new image -> digest, exports, memory
- *     -> commit of the image -> old instance stops, new one starts -> the slot's record names the new image
+ *     signature of the digest -> chunks -> SHA-256 and translation into a new image -> digest,
+ * exports, memory
+ *     -> commit of the image -> old instance stops, new one starts -> the slot's record names the
+ * new image
  *
- * Until the record is written a power cut leads back to the old version; a failure at any step leaves the old
- * version running and says why. Images that no record names are removed.
- * A job's state lies in cfg->scratch; after a lost link it goes on where it was, unless the TLS handshake
+ * Until the record is written a power cut leads back to the old version; a failure at any step
+ * leaves the old version running and says why. Images that no record names are removed. A job's
+ * state lies in cfg->scratch; after a lost link it goes on where it was, unless the TLS handshake
  * needed that memory.
  */
 #include <string.h>
@@ -328,16 +331,16 @@ static uint8_t candidate_free(const struct wb_agent *a)
     return WB_AGENT_NONE;
 }
 
-/* Writes the candidate's record. Its bytes stand in the frame buffer, behind others of the message that were
- * read already: the record's head goes there. */
+/* Writes the candidate's record. Its bytes stand in the frame buffer, behind others of the message
+ * that were read already: the record's head goes there. */
 static enum wb_err candidate_write(struct wb_agent *a, uint8_t candidate,
                                    const struct wb_protocol_application *app)
 {
     uint8_t *record = a->cfg->frame + (app->raw.data - a->cfg->frame) - RECORD_HEAD;
 
     WB_ASSERT(app->raw.data >= a->cfg->frame + RECORD_HEAD);
-    WB_ASSERT(app->raw.data + app->raw.len <= a->cfg->frame + a->cfg->frame_len +
-                                                  WB_PROTOCOL_FRAME_HEAD);
+    WB_ASSERT(app->raw.data + app->raw.len <=
+              a->cfg->frame + a->cfg->frame_len + WB_PROTOCOL_FRAME_HEAD);
     memset(record, 0, RECORD_HEAD);
     return wb_store_put(a->cfg->store, (uint16_t)(WB_AGENT_RECORD_CANDIDATE + candidate), record,
                         RECORD_HEAD + app->raw.len);
@@ -352,8 +355,7 @@ static void set_take(struct wb_agent *a, const struct wb_protocol_application *a
     if (slot != WB_AGENT_NONE) {
         a->cfg->slots[slot].is_wanted = true;
     }
-    if (candidate != WB_AGENT_NONE &&
-        is_recorded(a, WB_AGENT_RECORD_CANDIDATE + candidate, app)) {
+    if (candidate != WB_AGENT_NONE && is_recorded(a, WB_AGENT_RECORD_CANDIDATE + candidate, app)) {
         a->cfg->slots[candidate].is_candidate_wanted = true;
         slot = slot_of_candidate(a, candidate);
         if (slot != WB_AGENT_NONE) { /* its installation may be over before the set is complete */
@@ -369,7 +371,8 @@ static void set_take(struct wb_agent *a, const struct wb_protocol_application *a
         return;
     }
     if (app->raw.len > WB_STORE_VALUE_MAX - RECORD_HEAD) {
-        refuse(a, app, "configuration is too long for a device (510 bytes with name and signature)");
+        refuse(a, app,
+               "configuration is too long for a device (510 bytes with name and signature)");
         return;
     }
     if (candidate != WB_AGENT_NONE) {
@@ -477,8 +480,8 @@ void wb_agent_deploy_desired(struct wb_agent *a, const struct wb_protocol_desire
     if (desired->index == 0) {
         set_begin(a, desired);
     }
-    if (!a->is_set_open || desired->generation != a->generation ||
-        desired->index != a->set_next || desired->count != a->set_count) {
+    if (!a->is_set_open || desired->generation != a->generation || desired->index != a->set_next ||
+        desired->count != a->set_count) {
         wb_agent_log_text(a, NULL, WB_AGENT_WARNING,
                           "a part of the desired state is missing; waiting for it to come again");
         a->is_set_open = false;
@@ -601,8 +604,7 @@ static enum wb_err record_write(struct wb_agent *a, uint8_t index, uint16_t imag
     uint8_t *buf = job_mem(a);
     size_t len;
 
-    WB_TRY(wb_store_get(a->cfg->store,
-                        (uint16_t)(WB_AGENT_RECORD_CANDIDATE + slot->candidate), buf,
+    WB_TRY(wb_store_get(a->cfg->store, (uint16_t)(WB_AGENT_RECORD_CANDIDATE + slot->candidate), buf,
                         job_mem_len(a), &len));
     buf[0] = (uint8_t)image;
     buf[1] = (uint8_t)(image >> 8);
@@ -705,8 +707,7 @@ static void job_fetch_begin(struct wb_agent *a, uint8_t index,
     memset(&job->writer, 0, sizeof(job->writer));
     err = wb_store_image_begin(a->cfg->store, &job->writer, 0);
     if (err != WB_OK) {
-        job_fail_err(a, index, "no room in flash", err, "remove an application",
-                     a->now + RETRY_MS);
+        job_fail_err(a, index, "no room in flash", err, "remove an application", a->now + RETRY_MS);
         return;
     }
     wb_sha256_init(&job->sha);
@@ -792,8 +793,7 @@ static bool image_check(struct wb_agent *a, const struct wb_wasm_info *info,
     }
     if (!has_entry(&image)) {
         job_fail_err(a, a->job, "nothing to run", WB_OK,
-                     "export _start, _initialize, on_timer(i32) or on_message(i32, i32)",
-                     WB_NEVER);
+                     "export _start, _initialize, on_timer(i32) or on_message(i32, i32)", WB_NEVER);
         return false;
     }
     if (need > UINT32_MAX || !wb_agent_arena_fits(a, (uint32_t)need, &slot->block, &at)) {
@@ -901,8 +901,7 @@ void wb_agent_deploy_fetch(struct wb_agent *a)
         return;
     }
     a->job_step = (uint32_t)wb_protocol_chunk_data_max(a->cfg->frame_len);
-    while (a->job_asked < a->job_size &&
-           a->job_asked - a->job_got < FETCH_AHEAD * a->job_step) {
+    while (a->job_asked < a->job_size && a->job_asked - a->job_got < FETCH_AHEAD * a->job_step) {
         uint32_t left = a->job_size - a->job_asked;
 
         message.u.fetch.digest = app.digest;
@@ -965,8 +964,8 @@ void wb_agent_deploy_tick(struct wb_agent *a)
     while (a->job == WB_AGENT_NONE && (slot = slot_next(a)) != WB_AGENT_NONE) {
         job_begin(a, slot);
     }
-    if (a->job == WB_AGENT_NONE && (a->state == WB_AGENT_WASM_LOADING ||
-                                    a->state == WB_AGENT_APPLICATION_DEPLOYMENT) &&
+    if (a->job == WB_AGENT_NONE &&
+        (a->state == WB_AGENT_WASM_LOADING || a->state == WB_AGENT_APPLICATION_DEPLOYMENT) &&
         a->has_set) {
         wb_agent_set_state(a, WB_AGENT_RUNNING);
     }

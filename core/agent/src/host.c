@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* host.c: the module `wasmbed` (contract: sdk/c/wasmbed.h). Arguments come from applications: every pointer is
- * checked against the memory that is backed; a bad one is a trap that names the function.
+/* host.c: the module `wasmbed` (contract: sdk/c/wasmbed.h). Arguments come from applications: every
+ * pointer is checked against the memory that is backed; a bad one is a trap that names the
+ * function.
  */
 #include <string.h>
 
@@ -138,7 +139,8 @@ enum wb_wasm_host host_publish(void *ctx, struct wb_wasm_instance *inst, uint64_
         return WB_WASM_HOST_DONE;
     }
     message.u.publish.app = application_name(run);
-    /* What the message needs beside the data: array, type, map, three keys, heads of the strings. */
+    /* What the message needs beside the data: array, type, map, three keys, heads of the strings.
+     */
     if (len > a->cfg->outbox_len || len > WB_PROTOCOL_FRAME_DEFAULT ||
         len + topic_len + message.u.publish.app.len + 16u > a->peer_frame_max ||
         len + topic_len + message.u.publish.app.len + 16u + OUTBOX_RESERVE > a->cfg->outbox_len) {
@@ -247,13 +249,14 @@ enum wb_wasm_host host_unsubscribe(void *ctx, struct wb_wasm_instance *inst, uin
     place = run->topics + (wb_agent_topic(run, handle, &len) - run->topics);
     message.u.subscribe.app = application_name(run);
     message.u.subscribe.topic = (struct wb_cbor_text){place, len};
-    /* When there is no room the gateway sends on until the next connection; the data finds no handle. */
+    /* When there is no room the gateway sends on until the next connection; the data finds no
+     * handle. */
     if (wb_agent_session_is_ready(run->agent)) {
         (void)wb_agent_outbox_put(run->agent, &message, 0);
     }
     memmove(place, place + len, used - (uint32_t)(place - run->topics) - len);
     run->topic_len[handle] = 0;
-    run->subscribe_due &= (uint8_t)~(1u << handle);
+    run->subscribe_due &= (uint8_t) ~(1u << handle);
     slots[0] = 0;
     return WB_WASM_HOST_DONE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* host.h: the host functions as one table: module, name, signature, function. A row's place is its index in
- * installed images: rows are only ever added at the end, and never change their signature.
+/* host.h: the host functions as one table: module, name, signature, function. A row's place is its
+ * index in installed images: rows are only ever added at the end, and never change their signature.
  */
 #ifndef WB_AGENT_HOST_H
 #define WB_AGENT_HOST_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* identity.c: who this device is and whom it trusts: records of the store, borrowed where they lie in flash.
- * The pointers are good until the store is written; nothing writes it during a handshake, the only time when
- * TLS looks at them, and every handshake loads them anew.
+/* identity.c: who this device is and whom it trusts: records of the store, borrowed where they lie
+ * in flash. The pointers are good until the store is written; nothing writes it during a handshake,
+ * the only time when TLS looks at them, and every handshake loads them anew.
  */
 #include <string.h>
 
 #include "agent.h"
 #include "wb_cose.h"
 
-#define MODULE_AAD "wasmbed/module/1" /* what a module's signature is bound to: docs/ARCHITECTURE.md */
+#define MODULE_AAD                                                                                 \
+    "wasmbed/module/1" /* what a module's signature is bound to: docs/ARCHITECTURE.md */
 
 /* A record with a length between min and max; NULL otherwise. */
 static const uint8_t *record(const struct wb_agent *a, enum wb_agent_record key, size_t min,
@@ -36,8 +37,8 @@ const char *wb_agent_identity_load(struct wb_agent *a)
     if (key == NULL) {
         return "not provisioned: no device key of 32 bytes; write the device's identity";
     }
-    certificate = record(a, WB_AGENT_RECORD_CERTIFICATE, 1, WB_AGENT_CERTIFICATE_MAX,
-                         &certificate_len);
+    certificate =
+        record(a, WB_AGENT_RECORD_CERTIFICATE, 1, WB_AGENT_CERTIFICATE_MAX, &certificate_len);
     if (certificate == NULL) {
         return "not provisioned: no device certificate; write the device's identity";
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* inbox.c: messages that applications have not received yet, in order of arrival: slot, handle, length
- * (16 bits), data. An application that is slow costs itself and, when the box is full, the newest message.
+/* inbox.c: messages that applications have not received yet, in order of arrival: slot, handle,
+ * length (16 bits), data. An application that is slow costs itself and, when the box is full, the
+ * newest message.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* outbox.c: messages to the gateway, framed (16-bit length, message), first in, first out, contiguous at the
- * start of the caller's buffer. A message leaves when all its bytes were handed to TLS; so after a lost link
- * the one that was cut is sent again whole.
+/* outbox.c: messages to the gateway, framed (16-bit length, message), first in, first out,
+ * contiguous at the start of the caller's buffer. A message leaves when all its bytes were handed
+ * to TLS; so after a lost link the one that was cut is sent again whole.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* report.c: what the device says: log lines, status of applications, heartbeat, traps.
- * Status, heartbeat, subscriptions and the acknowledgement are flags, written as messages when there is room
- * in the outbox; so they coalesce while the device is offline. Log lines and traps are queued at once; while
- * offline the oldest give way to new ones, and are counted.
+ * Status, heartbeat, subscriptions and the acknowledgement are flags, written as messages when
+ * there is room in the outbox; so they coalesce while the device is offline. Log lines and traps
+ * are queued at once; while offline the oldest give way to new ones, and are counted.
  */
 #include <string.h>
 
@@ -114,7 +114,8 @@ void wb_agent_log(struct wb_agent *a, const struct wb_agent_slot *slot, enum wb_
     message.u.log.uptime_ms = a->now;
     while (!wb_agent_outbox_put(a, &message, OUTBOX_RESERVE)) {
         a->logs_dropped++;
-        /* Offline the newest lines are worth more; on a live session what is queued is on its way. */
+        /* Offline the newest lines are worth more; on a live session what is queued is on its way.
+         */
         if (wb_agent_session_is_ready(a) || !wb_agent_outbox_drop_oldest(a)) {
             return;
         }
@@ -172,10 +173,12 @@ void wb_agent_report_trap(struct wb_agent *a, struct wb_agent_slot *slot,
     }
 }
 
-/* ---- flags become messages -------------------------------------------------------------------- */
+/* ---- flags become messages --------------------------------------------------------------------
+ */
 
-/* The version that a slot tells about: what runs or is installed; before the first install, what it is to
- * become. While a newer one is being installed that one is told, with the phase that says so. */
+/* The version that a slot tells about: what runs or is installed; before the first install, what it
+ * is to become. While a newer one is being installed that one is told, with the phase that says so.
+ */
 static bool put_status(struct wb_agent *a, const struct wb_agent_slot *slot)
 {
     struct wb_protocol_message message = {.type = WB_PROTOCOL_APP_STATUS};
@@ -252,7 +255,7 @@ static bool put_subscriptions(struct wb_agent *a, struct wb_agent_run *run)
         if (!wb_agent_outbox_put(a, &message, 0)) {
             return false;
         }
-        run->subscribe_due &= (uint8_t)~(1u << handle);
+        run->subscribe_due &= (uint8_t) ~(1u << handle);
     }
     return true;
 }

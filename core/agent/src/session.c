@@ -6,22 +6,22 @@
  *       |                                      failure: CLOSED (the board closes the link)
  *       `------------------------------------------- link_down ----'
  *
- * Deadlines: TLS' own for the handshake; WELCOME_MS from hello to welcome; the heartbeat. After each end the
- * next link waits: 1 s, doubled for each failure in a row up to 60 s, +-25 %, so that a fleet does not come
- * back in one moment.
+ * Deadlines: TLS' own for the handshake; WELCOME_MS from hello to welcome; the heartbeat. After
+ * each end the next link waits: 1 s, doubled for each failure in a row up to 60 s, +-25 %, so that
+ * a fleet does not come back in one moment.
  */
 #include <string.h>
 
 #include "agent.h"
 
-#define HANDSHAKE_MS     30000u
-#define WELCOME_MS       15000u
-#define RETRY_MIN_MS     1000u
-#define RETRY_MAX_MS     60000u
-#define RETRY_DOUBLES    6u
-#define SESSION_GOOD_MS  10000u /* one that lasted this long is no failure in a row */
-#define HEARTBEAT_MIN_MS 500u
-#define HEARTBEAT_MAX_MS 3600000u
+#define HANDSHAKE_MS         30000u
+#define WELCOME_MS           15000u
+#define RETRY_MIN_MS         1000u
+#define RETRY_MAX_MS         60000u
+#define RETRY_DOUBLES        6u
+#define SESSION_GOOD_MS      10000u /* one that lasted this long is no failure in a row */
+#define HEARTBEAT_MIN_MS     500u
+#define HEARTBEAT_MAX_MS     3600000u
 #define HEARTBEAT_DEFAULT_MS 30000u
 
 static const char *const alpn[] = {WB_PROTOCOL_ALPN};
@@ -151,8 +151,7 @@ void wb_agent_link_up(struct wb_agent *a, wb_ms now)
     a->peer_frame_max = WB_PROTOCOL_FRAME_DEFAULT;
     a->session = SESSION_HANDSHAKE;
     wb_agent_set_state(a, WB_AGENT_CERTIFICATE_VALIDATION);
-    err = wb_tls_init(&a->tls, &a->tls_cfg, &mem, a->now,
-                      (wb_unix_s)(wb_agent_unix_ms(a) / 1000u));
+    err = wb_tls_init(&a->tls, &a->tls_cfg, &mem, a->now, (wb_unix_s)(wb_agent_unix_ms(a) / 1000u));
     if (err != WB_OK) {
         wb_agent_session_fail(a, err, "cannot begin TLS");
     }
@@ -229,8 +228,7 @@ static void command(struct wb_agent *a, const struct wb_protocol_command *messag
         a->cfg->slots[slot].restarts++;
         (void)wb_agent_app_start(a, slot); /* on failure the slot says why and tries again */
         break;
-    default:
-        break; /* of a newer gateway */
+    default: break; /* of a newer gateway */
     }
 }
 
@@ -252,21 +250,11 @@ static void message_handle(struct wb_agent *a, const uint8_t *bytes, size_t len)
         return;
     }
     switch (message.type) {
-    case WB_PROTOCOL_WELCOME:
-        welcome(a, &message.u.welcome);
-        break;
-    case WB_PROTOCOL_DESIRED:
-        wb_agent_deploy_desired(a, &message.u.desired);
-        break;
-    case WB_PROTOCOL_CHUNK:
-        wb_agent_deploy_chunk(a, &message.u.chunk);
-        break;
-    case WB_PROTOCOL_DATA:
-        wb_agent_app_deliver(a, &message.u.publish);
-        break;
-    case WB_PROTOCOL_COMMAND:
-        command(a, &message.u.command);
-        break;
+    case WB_PROTOCOL_WELCOME: welcome(a, &message.u.welcome); break;
+    case WB_PROTOCOL_DESIRED: wb_agent_deploy_desired(a, &message.u.desired); break;
+    case WB_PROTOCOL_CHUNK: wb_agent_deploy_chunk(a, &message.u.chunk); break;
+    case WB_PROTOCOL_DATA: wb_agent_app_deliver(a, &message.u.publish); break;
+    case WB_PROTOCOL_COMMAND: command(a, &message.u.command); break;
     case WB_PROTOCOL_HELLO:
     case WB_PROTOCOL_HEARTBEAT:
     case WB_PROTOCOL_APP_STATUS:
@@ -276,8 +264,7 @@ static void message_handle(struct wb_agent *a, const uint8_t *bytes, size_t len)
     case WB_PROTOCOL_PUBLISH:
     case WB_PROTOCOL_DESIRED_ACK:
     case WB_PROTOCOL_SUBSCRIBE:
-    case WB_PROTOCOL_UNSUBSCRIBE:
-        break; /* refused above */
+    case WB_PROTOCOL_UNSUBSCRIBE: break; /* refused above */
     }
 }
 
@@ -373,14 +360,13 @@ static void tls_events(struct wb_agent *a)
         case WB_TLS_EVENT_PEER_CLOSED:
             wb_agent_session_fail(a, WB_ERR_CLOSED, "gateway ended the session");
             break;
-        case WB_TLS_EVENT_FAILED:
-            tls_failed(a, &event);
-            break;
+        case WB_TLS_EVENT_FAILED: tls_failed(a, &event); break;
         }
     }
 }
 
-/* ---- the calls of the engine -------------------------------------------------------------------- */
+/* ---- the calls of the engine --------------------------------------------------------------------
+ */
 
 static bool is_session_open(const struct wb_agent *a)
 {
@@ -483,16 +469,13 @@ wb_ms wb_agent_session_due(const struct wb_agent *a)
 {
     switch ((enum session)a->session) {
     case SESSION_NONE:
-        /* Once it has passed, the board knows from wants_link() and waits for the link, not for time. */
+        /* Once it has passed, the board knows from wants_link() and waits for the link, not for
+         * time. */
         return a->is_provisioned && a->retry_at > a->now ? a->retry_at : WB_NEVER;
-    case SESSION_HANDSHAKE:
-        return wb_tls_due(&a->tls);
-    case SESSION_HELLO:
-        return a->session_deadline;
-    case SESSION_READY:
-        return a->heartbeat_at;
-    case SESSION_CLOSED:
-        break;
+    case SESSION_HANDSHAKE: return wb_tls_due(&a->tls);
+    case SESSION_HELLO: return a->session_deadline;
+    case SESSION_READY: return a->heartbeat_at;
+    case SESSION_CLOSED: break;
     }
     return WB_NEVER;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* wasi.c: the subset of wasi_snapshot_preview1 that lets ordinary toolchains' programs run: arguments and
- * environment, clocks, random bytes, standard output to the log, waiting, exit. There are no files.
- * Results are errno numbers of that interface.
+/* wasi.c: the subset of wasi_snapshot_preview1 that lets ordinary toolchains' programs run:
+ * arguments and environment, clocks, random bytes, standard output to the log, waiting, exit. There
+ * are no files. Results are errno numbers of that interface.
  */
 #include <string.h>
 
@@ -350,9 +350,10 @@ enum wb_wasm_host wasi_fd_prestat_dir_name(void *ctx, struct wb_wasm_instance *i
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-#define SUBSCRIPTION_LEN  48u /* userdata 8, tag 1, padding 7, clock: id 4, padding 4, timeout 8, precision 8,
-                               * flags 2, padding 6 */
-#define EVENT_LEN         32u /* userdata 8, error 2, type 1, padding 5, nbytes 8, flags 2, padding 6 */
+#define SUBSCRIPTION_LEN                                                                           \
+    48u /* userdata 8, tag 1, padding 7, clock: id 4, padding 4, timeout 8, precision 8,           \
+         * flags 2, padding 6 */
+#define EVENT_LEN          32u /* userdata 8, error 2, type 1, padding 5, nbytes 8, flags 2, padding 6 */
 #define EVENTTYPE_CLOCK    0u
 #define EVENTTYPE_FD_WRITE 2u
 #define CLOCK_ABSTIME      1u

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* The link is lost after any byte, power after any flash operation: the device always comes back, runs the old
- * version or the new one, whole, and reaches what the gateway wants. */
+/* The link is lost after any byte, power after any flash operation: the device always comes back,
+ * runs the old version or the new one, whole, and reaches what the gateway wants. */
 #include "world.h"
 
 static struct world world;
@@ -109,7 +109,8 @@ static void a_full_arena_costs_the_progress_only(void **state)
     assert_reached(w, "big", app);
 }
 
-/* ---- power ------------------------------------------------------------------------------------ */
+/* ---- power ------------------------------------------------------------------------------------
+ */
 
 static uint8_t flash_before[FLASH_SIZE];
 
@@ -190,7 +191,8 @@ static void flash_that_fails_leaves_the_old_version_running(void **state)
     assert_int_equal(world_status(w, "work")->restarts, 0);
 }
 
-/* ---- damaged flash --------------------------------------------------------------------------------- */
+/* ---- damaged flash
+ * --------------------------------------------------------------------------------- */
 
 static void damaged_image_is_installed_anew(void **state)
 {
@@ -213,7 +215,8 @@ static void damaged_image_is_installed_anew(void **state)
     assert_reached(w, "work", app);
 }
 
-/* ---- off line for long -------------------------------------------------------------------------------- */
+/* ---- off line for long
+ * -------------------------------------------------------------------------------- */
 
 static void newest_lines_survive_being_offline(void **state)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* What the agent refuses, and that the version before keeps running: bad modules, bad signatures, too little
- * room, a gateway that sends nonsense. */
+/* What the agent refuses, and that the version before keeps running: bad modules, bad signatures,
+ * too little room, a gateway that sends nonsense. */
 #include "world.h"
 
 static struct world world;
@@ -65,10 +65,10 @@ static void update_with(struct world *w, const uint8_t *module, size_t len)
 
 /* (module (func (export "_start") BODY)) */
 static const uint8_t mismatch[] = {
-    0,    'a',  's', 'm', 1,   0,   0,   0,   1, 4, 1, 0x60, 0,    0,             /* type */
-    3,    2,    1,   0,                                                           /* function */
-    7,    10,   1,   6,   '_', 's', 't', 'a', 'r', 't', 0, 0,                     /* export */
-    10,   10,   1,   8,   0,   0x43, 0,  0,   0, 0, 0x45, 0x0b,                   /* code */
+    0,  'a', 's', 'm', 1,   0,    0,   0,   1,   4,   1,    0x60, 0, 0, /* type */
+    3,  2,   1,   0,                                                    /* function */
+    7,  10,  1,   6,   '_', 's',  't', 'a', 'r', 't', 0,    0,          /* export */
+    10, 10,  1,   8,   0,   0x43, 0,   0,   0,   0,   0x45, 0x0b,       /* code */
 };
 
 static const uint8_t no_exports[] = {
@@ -144,7 +144,8 @@ static void module_that_is_too_large_for_the_flash(void **state)
     begin(&world);
     wb_writer_init(&w, module, sizeof(module));
     wb_write_bytes(&w, "\0asm\1\0\0\0\5\3\1\0\1", 13);
-    wb_write_bytes(&w, "\x0b\xa8\xef\x0f\1\0\x41\0\x0b\xa0\xef\x0f", 12); /* 260,000 bytes of data */
+    wb_write_bytes(&w, "\x0b\xa8\xef\x0f\1\0\x41\0\x0b\xa0\xef\x0f",
+                   12); /* 260,000 bytes of data */
     w.len += 260000;
     assert_ok(w.err);
     update_with(&world, module, w.len);
@@ -300,7 +301,8 @@ static void no_memory_for_a_second_application(void **state)
     assert_int_equal(status->phase, WB_PROTOCOL_APP_RUNNING);
 }
 
-/* ---- a gateway that sends nonsense ------------------------------------------------------------------ */
+/* ---- a gateway that sends nonsense
+ * ------------------------------------------------------------------ */
 
 static void assert_session_ends(struct world *w, const char *words)
 {

@@ -215,7 +215,8 @@ static void refuses_buffers_below_their_least(void **state)
     }
 }
 
-/* ---- installing and running --------------------------------------------------------------------- */
+/* ---- installing and running ---------------------------------------------------------------------
+ */
 
 static void installs_and_runs_hello(void **state)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* world.h: a device and a scripted gateway in one process: real TLS, real messages, a byte pipe that can be
- * cut, a clock that only moves here, flash that can lose power. Included by one test program each.
+/* world.h: a device and a scripted gateway in one process: real TLS, real messages, a byte pipe
+ * that can be cut, a clock that only moves here, flash that can lose power. Included by one test
+ * program each.
  *
  *     struct world w;
  *     world_init(&w);                          provisions the flash and boots the agent
@@ -19,12 +20,13 @@
 #include "wb_cose.h"
 #include "wb_store.h"
 
-#define FLASH_SIZE    (64u * 4096u)
-#define FLASH_SECTOR  4096u
-#define WORLD_APPS    6
-#define WORLD_LOGS    400
-#define WORLD_SLOTS   3
-#define WORLD_ARENA   12288u /* instances are larger with 64-bit pointers: 6 KB there are about this here */
+#define FLASH_SIZE   (64u * 4096u)
+#define FLASH_SECTOR 4096u
+#define WORLD_APPS   6
+#define WORLD_LOGS   400
+#define WORLD_SLOTS  3
+#define WORLD_ARENA                                                                                \
+    12288u /* instances are larger with 64-bit pointers: 6 KB there are about this here */
 #define WORLD_UNIX_MS 1790000000000u
 
 /* ---- flash: NOR rules in RAM; power fails after `ops_left` operations --------------------- */
@@ -144,8 +146,8 @@ struct world {
     wb_ms now;
     bool is_link_possible;
     bool is_link_up;
-    size_t piece;          /* bytes moved at once */
-    uint64_t cut_down_at;  /* link is cut after so many bytes to the device; UINT64_MAX: never */
+    size_t piece;         /* bytes moved at once */
+    uint64_t cut_down_at; /* link is cut after so many bytes to the device; UINT64_MAX: never */
     uint64_t cut_up_at;
     uint64_t bytes_down, bytes_up;
     uint32_t links;
@@ -170,8 +172,8 @@ struct world {
     uint8_t wire_down[4096], wire_up[4096];
     size_t wire_down_len, wire_up_len;
     bool is_welcomed;
-    bool is_mute;            /* the gateway does not answer */
-    uint32_t chunk_max;      /* 0: what was asked for */
+    bool is_mute;       /* the gateway does not answer */
+    uint32_t chunk_max; /* 0: what was asked for */
     const char *chunk_error;
     bool corrupt_chunks;
     struct world_app apps[WORLD_APPS];
@@ -265,9 +267,8 @@ static void gateway_desired(struct world *w)
         m.u.desired.app.name = wb_protocol_text(app->name);
         m.u.desired.app.digest = app->digest;
         m.u.desired.app.size = (uint32_t)app->module_len;
-        m.u.desired.app.signature =
-            (struct wb_cbor_bytes){app->signature_len > 0 ? app->signature : NULL,
-                                   app->signature_len};
+        m.u.desired.app.signature = (struct wb_cbor_bytes){
+            app->signature_len > 0 ? app->signature : NULL, app->signature_len};
         m.u.desired.app.revision = app->revision;
         m.u.desired.app.memory = app->memory;
         m.u.desired.app.fuel_per_s = app->fuel_per_s;
@@ -417,9 +418,7 @@ static void gateway_message(struct world *w, const uint8_t *bytes, size_t len)
             }
         }
         break;
-    case WB_PROTOCOL_FETCH:
-        gateway_chunk(w, &m.u.fetch);
-        break;
+    case WB_PROTOCOL_FETCH: gateway_chunk(w, &m.u.fetch); break;
     case WB_PROTOCOL_PUBLISH:
         w->publishes++;
         copy_text(w->topic, sizeof(w->topic), m.u.publish.topic);
@@ -433,11 +432,8 @@ static void gateway_message(struct world *w, const uint8_t *bytes, size_t len)
         w->acks++;
         w->ack_generation = m.u.desired_ack.generation;
         break;
-    case WB_PROTOCOL_SUBSCRIBE:
-        w->subscribes++;
-        break;
-    default:
-        break;
+    case WB_PROTOCOL_SUBSCRIBE: w->subscribes++; break;
+    default: break;
     }
 }
 
@@ -506,7 +502,8 @@ static bool gateway_step(struct world *w)
     return moved || n > 0;
 }
 
-/* ---- the link and time ------------------------------------------------------------------------ */
+/* ---- the link and time ------------------------------------------------------------------------
+ */
 
 static void world_cut(struct world *w)
 {
@@ -571,8 +568,8 @@ static bool device_step(struct world *w)
     return moved;
 }
 
-/* Everything that can happen now; false when the device lost power. Application code that never ends gets a
- * few slices a call, so that time goes on. */
+/* Everything that can happen now; false when the device lost power. Application code that never
+ * ends gets a few slices a call, so that time goes on. */
 static bool world_settle(struct world *w)
 {
     uint32_t slices = 0;
@@ -622,7 +619,8 @@ static bool world_run(struct world *w, wb_ms ms)
     }
 }
 
-/* ---- set-up ----------------------------------------------------------------------------------- */
+/* ---- set-up -----------------------------------------------------------------------------------
+ */
 
 static void world_certificates(struct world *w)
 {
@@ -647,8 +645,8 @@ static void world_certificates(struct world *w)
     memset(w->publisher_key, 0x44, 32);
     wb_ed25519_public_key(w->ca_public_key, w->ca_key);
     wb_ed25519_public_key(w->publisher_public_key, w->publisher_key);
-    assert_ok(wb_x509_write_self_signed(&spec, w->ca_key, w->ca_der, sizeof(w->ca_der),
-                                        &w->ca_len));
+    assert_ok(
+        wb_x509_write_self_signed(&spec, w->ca_key, w->ca_der, sizeof(w->ca_der), &w->ca_len));
     assert_ok(wb_x509_parse(&ca, w->ca_der, w->ca_len, NULL));
     issuer = (struct wb_x509_issuer){ca.subject, w->ca_key, w->ca_public_key};
     spec.is_ca = false;
@@ -658,14 +656,13 @@ static void world_certificates(struct world *w)
     spec.alt_names = names;
     spec.alt_name_count = 1;
     wb_ed25519_public_key(key, w->gateway_key);
-    assert_ok(wb_x509_write(&spec, &issuer, w->gateway_der, sizeof(w->gateway_der),
-                            &w->gateway_len));
+    assert_ok(
+        wb_x509_write(&spec, &issuer, w->gateway_der, sizeof(w->gateway_der), &w->gateway_len));
     spec.common_name = "board-1";
     spec.purposes = WB_X509_CLIENT_AUTH;
     spec.alt_name_count = 0;
     wb_ed25519_public_key(key, w->device_key);
-    assert_ok(wb_x509_write(&spec, &issuer, w->device_der, sizeof(w->device_der),
-                            &w->device_len));
+    assert_ok(wb_x509_write(&spec, &issuer, w->device_der, sizeof(w->device_der), &w->device_len));
 }
 
 static void world_gateway_init(struct world *w)
@@ -673,8 +670,8 @@ static void world_gateway_init(struct world *w)
     static const char *const alpn[] = {WB_PROTOCOL_ALPN};
 
     w->gateway_chain = (struct wb_bytes){w->gateway_der, w->gateway_len};
-    assert_ok(wb_tls_credential_init(&w->gateway_credential, &w->gateway_chain, 1, w->gateway_key,
-                                     NULL));
+    assert_ok(
+        wb_tls_credential_init(&w->gateway_credential, &w->gateway_chain, 1, w->gateway_key, NULL));
     assert_ok(wb_x509_anchor_init(&w->anchor, w->ca_der, w->ca_len, NULL));
     w->tls_cfg = (struct wb_tls_cfg){
         .role = WB_TLS_SERVER,
@@ -750,7 +747,7 @@ static void world_prepare(struct world *w)
     memset(w, 0, sizeof(*w));
     memset(w->nor.bytes, 0xff, sizeof(w->nor.bytes));
     w->nor.ops_left = UINT32_MAX;
-    w->flash = (struct wb_flash){FLASH_SIZE, FLASH_SECTOR, nor_read,  nor_program,
+    w->flash = (struct wb_flash){FLASH_SIZE, FLASH_SECTOR, nor_read, nor_program,
                                  nor_erase,  nor_map,      &w->nor};
     w->piece = 1500;
     w->cut_down_at = w->cut_up_at = UINT64_MAX;
@@ -769,7 +766,8 @@ static void world_init(struct world *w)
     assert_ok(world_boot(w));
 }
 
-/* ---- what the gateway wants ---------------------------------------------------------------------- */
+/* ---- what the gateway wants
+ * ---------------------------------------------------------------------- */
 
 static void app_sign(struct world *w, struct world_app *app)
 {
