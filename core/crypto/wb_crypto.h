@@ -3,6 +3,8 @@
  * Shape    plain functions over the caller's buffers; contexts are complete structs
  * Limits   messages shorter than 2^61 bytes; AEAD texts up to 2^32 - 64 bytes
  * Memory   no heap, no globals; key schedules live on the stack and are wiped
+ * Stack    on rv32imac -Os: X25519 800 bytes, Ed25519 sign 950, verify 1,500, AES-GCM 1,100, HKDF 800,
+ *          ChaCha20-Poly1305 500 (bench/crypto measures it)
  * Timing   no branch and no address depends on a key, a nonce secret or a text
  * Source   FIPS 180-4, RFC 2104, RFC 5869, SP 800-38D, RFC 8439, RFC 7748, RFC 8032, SP 800-90A
  */
