@@ -18,6 +18,7 @@ kubectl=$(find_kubectl)
 
 # ---- start
 claim "up --detach brings up control plane, controller, gateway, four devices and the examples" up
+[ "$failures" = 0 ] || e2e_end
 claim "four devices are Connected" within 20 all_connected 4
 claim "hello runs on all four" within 20 app_running hello 4
 claim "filter runs on all four" within 20 app_running filter 4

@@ -198,7 +198,8 @@ static enum wb_err check_port(long port, const char *what, const char *option)
 static enum wb_err prepare_state(struct up *up)
 {
     char path[PATH_MAX + 32];
-    bool is_new = access(up->state, F_OK) != 0;
+    path_of(up, path, sizeof path, "pki");
+    bool is_new = access(path, F_OK) != 0;
     static const char *const folders[] = {"run", "logs", "pki", "db", "devices"};
     for (size_t i = 0; i < WB_ARRAY_LEN(folders); i++) {
         path_of(up, path, sizeof path, "%s", folders[i]);
@@ -390,10 +391,10 @@ static bool is_http_ready(long port)
 static bool is_api_ready(struct up *up)
 {
     up->client.is_quiet = true;
-    json_t *namespaces = client_list(&up->client, &wb_kube_namespaces);
+    json_t *gateways = client_list(&up->client, &wb_kube_gateways);
     up->client.is_quiet = false;
-    bool is_ready = namespaces != NULL;
-    json_decref(namespaces);
+    bool is_ready = gateways != NULL;
+    json_decref(gateways);
     return is_ready;
 }
 
