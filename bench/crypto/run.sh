@@ -17,66 +17,72 @@ for tool in riscv64-unknown-elf-gcc qemu-system-riscv32; do
         exit 77
     fi
 done
-mkdir -p "$build"
+mkdir -p "$build/core"
 cd "$build"
-rm -f ./*.o
+rm -f ./*.o core/*.o
 flags="-std=c11 -Os -misa-spec=2.2 -march=rv32imac -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs
     -ffunction-sections -fdata-sections -fno-common -DWB_BOARD_BUILD
     -I$root/core/base -I$root/core/crypto -I$root/core/crypto/src
     -I$root/core/crypto/src/field32 $*"
+compile() { # source, object
+    # shellcheck disable=SC2086
+    riscv64-unknown-elf-gcc $flags -c "$1" -o "$2"
+}
+link() { # object, output
+    # shellcheck disable=SC2086
+    riscv64-unknown-elf-gcc $flags -nostartfiles -T "$root/bench/crypto/virt.ld" -Wl,--gc-sections \
+        -Wl,--no-warn-rwx-segments start.o "$1" core/*.o -o "$2"
+}
 for source in "$root"/core/crypto/src/*.c "$root"/core/crypto/src/field32/*.c \
-    "$root"/core/base/src/memory.c "$root"/bench/crypto/bench.c "$root"/bench/crypto/start.S; do
-    name=$(basename "$source")
-    # shellcheck disable=SC2086
-    riscv64-unknown-elf-gcc $flags -c "$source" -o "${name%.*}.o"
+    "$root"/core/base/src/memory.c; do
+    compile "$source" "core/$(basename "$source" .c).o"
 done
-# shellcheck disable=SC2086
-riscv64-unknown-elf-gcc $flags -nostartfiles -T "$root/bench/crypto/virt.ld" -Wl,--gc-sections,--no-warn-rwx-segments \
-    ./*.o -o bench.elf
-{
-timeout 300 qemu-system-riscv32 -M virt -icount shift=0 -bios none -nographic -serial mon:stdio \
-    -kernel bench.elf </dev/null | tr -d '\r'
+compile "$root/bench/crypto/start.S" start.o
+compile "$root/bench/crypto/bench.c" bench.o
+link bench.o bench.elf
 
-# Text of a program that calls nothing but the primitive, less that of an empty one.
-size_of() { # functions…
-    {
-        echo '#include "wb_crypto.h"'
-        echo '_Noreturn void wb_assert_failed(const char *f, int l, const char *e) {'
-        echo '(void)f; (void)l; (void)e; for (;;) { } }'
-        echo 'void *volatile sink; void bench_main(void) {'
-        for function in "$@"; do
-            echo "sink = (void *)$function;"
-        done
-        echo '}'
-    } >size.c
-    # shellcheck disable=SC2086
-    riscv64-unknown-elf-gcc $flags -w -c size.c -o size.obj
-    # shellcheck disable=SC2086,SC2046
-    riscv64-unknown-elf-gcc $flags -nostartfiles -T "$root/bench/crypto/virt.ld" -Wl,--gc-sections,--no-warn-rwx-segments \
-        size.obj start.o memory.o $(ls ./*.o | grep -v -e bench.o -e start.o -e memory.o) -o size.elf
-    riscv64-unknown-elf-size size.elf | awk 'NR == 2 { print $1 + $2 }'
+report() {
+    timeout 300 qemu-system-riscv32 -M virt -icount shift=0 -bios none -nographic \
+        -serial mon:stdio -kernel bench.elf </dev/null | tr -d '\r'
+
+    # Text of a program that calls nothing but the primitive, less that of an empty one.
+    size_of() { # functions…
+        {
+            echo '#include "wb_crypto.h"'
+            echo '_Noreturn void wb_assert_failed(const char *f, int l, const char *e) {'
+            echo '(void)f; (void)l; (void)e; for (;;) { } }'
+            echo 'void *volatile sink; void bench_main(void) {'
+            for function in "$@"; do
+                echo "sink = (void *)$function;"
+            done
+            echo '}'
+        } >size.c
+        compile size.c size.o 2>/dev/null
+        link size.o size.elf
+        riscv64-unknown-elf-size size.elf | awk 'NR == 2 { print $1 + $2 }'
+    }
+    empty=$(size_of)
+    show() { # label, functions…
+        label=$1
+        shift
+        printf '%-44s %6d\n' "$label" $(($(size_of "$@") - empty))
+    }
+    echo
+    echo "text and constants, by what is linked         bytes"
+    show "SHA-256" wb_sha256_init wb_sha256_update wb_sha256_final
+    show "hashes, HMAC, HKDF" wb_hash_once wb_hkdf_extract wb_hkdf_expand
+    show "X25519 shared secret" wb_x25519
+    show "X25519" wb_x25519 wb_x25519_public_key
+    show "Ed25519 verify" wb_ed25519_verify
+    show "Ed25519" wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key
+    show "X25519, Ed25519" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign \
+        wb_ed25519_public_key
+    show "AES-GCM, ChaCha20-Poly1305" wb_aead_encrypt wb_aead_decrypt
+    show "all" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key \
+        wb_aead_encrypt wb_aead_decrypt wb_hash_once wb_hkdf_extract wb_hkdf_expand wb_drbg_init \
+        wb_drbg_generate wb_sha256_init
 }
-empty=$(size_of)
-show() { # label, functions…
-    label=$1
-    shift
-    printf '%-44s %6d\n' "$label" $(($(size_of "$@") - empty))
-}
-echo
-echo "text and constants, by what is linked         bytes"
-show "SHA-256" wb_sha256_init wb_sha256_update wb_sha256_final
-show "hashes, HMAC, HKDF" wb_hash_once wb_hkdf_extract wb_hkdf_expand
-show "X25519 shared secret" wb_x25519
-show "X25519" wb_x25519 wb_x25519_public_key
-show "Ed25519 verify" wb_ed25519_verify
-show "Ed25519" wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key
-show "X25519, Ed25519" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign \
-    wb_ed25519_public_key
-show "AES-GCM, ChaCha20-Poly1305" wb_aead_encrypt wb_aead_decrypt
-show "all" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key \
-    wb_aead_encrypt wb_aead_decrypt wb_hash_once wb_hkdf_extract wb_hkdf_expand wb_drbg_init \
-    wb_drbg_generate wb_sha256_init
-} >report.txt
+report >report.txt
 cat report.txt
 [ -n "$check" ] || exit 0
 awk -F ' *[|] *' '

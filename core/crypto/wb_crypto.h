@@ -3,10 +3,10 @@
  * Shape    plain functions over the caller's buffers; contexts are complete structs
  * Limits   messages shorter than 2^61 bytes; AEAD texts up to 2^32 - 64 bytes
  * Memory   no heap, no globals; key schedules live on the stack and are wiped
- * Stack    on rv32imac -Os: X25519 800 bytes, Ed25519 sign 950, verify 1,500, AES-GCM 1,100, HKDF 800,
- *          ChaCha20-Poly1305 500 (bench/crypto measures it)
- * Timing   no branch and no address depends on a key, a nonce secret or a text
- * Source   FIPS 180-4, RFC 2104, RFC 5869, SP 800-38D, RFC 8439, RFC 7748, RFC 8032, SP 800-90A
+ * Stack    on rv32imac -Os: X25519 800 bytes, Ed25519 sign 950, verify 1,500, AES-GCM 1,100, HKDF
+ * 800, ChaCha20-Poly1305 500 (bench/crypto measures it) Timing   no branch and no address depends
+ * on a key, a nonce secret or a text Source   FIPS 180-4, RFC 2104, RFC 5869, SP 800-38D, RFC 8439,
+ * RFC 7748, RFC 8032, SP 800-90A
  */
 #ifndef WB_CRYPTO_H
 #define WB_CRYPTO_H
@@ -111,8 +111,8 @@ enum wb_err wb_x25519(uint8_t shared_secret[32], const uint8_t private_key[32],
 
 /* ---- Ed25519 (RFC 8032 §5.1) -------------------------------------------------------------- */
 
-/* private_key is RFC 8032's 32-byte seed. public_key must belong to it when signing: signatures under two
- * public keys give away the private key. */
+/* private_key is RFC 8032's 32-byte seed. public_key must belong to it when signing: signatures
+ * under two public keys give away the private key. */
 void wb_ed25519_public_key(uint8_t public_key[32], const uint8_t private_key[32]);
 void wb_ed25519_sign(uint8_t signature[64], const uint8_t private_key[32],
                      const uint8_t public_key[32], const void *message, size_t len);
