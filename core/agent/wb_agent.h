@@ -96,7 +96,7 @@ struct wb_agent_block { /* of the arena; len 0: none */
     uint32_t at, len;
 };
 
-#define WB_AGENT_MESSAGE_MAX 159u /* longest explanation that is kept for an application */
+#define WB_AGENT_MESSAGE_MAX 191u /* longest explanation that is kept for an application */
 
 struct wb_agent_run; /* a running instance; lies in the arena */
 

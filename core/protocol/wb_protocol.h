@@ -99,6 +99,7 @@ struct wb_protocol_app_status {
     uint32_t memory;             /* bytes */
     uint64_t fuel;               /* used so far */
     uint64_t revision;
+    const uint8_t *running; /* optional: installing or failed: the version that keeps running */
 };
 
 enum wb_protocol_log_level {

@@ -16,9 +16,10 @@
 #include "wb_agent.h"
 #include "wb_wasm.h"
 
-#define LOG_LINE_MAX   160u /* bytes of a log line that travels; WASMBED_LOG_MAX */
-#define OUTBOX_RESERVE 224u /* room that log lines and publications leave for status and fetches   \
-                             */
+#define LOG_LINE_MAX 160u /* bytes of a log line that travels; WASMBED_LOG_MAX */
+#define OUTBOX_RESERVE                                                                             \
+    224u /* room that log lines and publications leave for status and fetches                      \
+          */
 #define TIMERS_MAX        4u
 #define SUBSCRIPTIONS_MAX 4u
 #define TOPICS_LEN        128u /* bytes of all topics of an application */

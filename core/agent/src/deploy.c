@@ -515,7 +515,7 @@ static void job_fail(struct wb_agent *a, uint8_t index, const char *text, wb_ms 
     struct wb_text t = wb_text_init(slot->message, sizeof(slot->message));
 
     if (slot->image != 0) {
-        wb_text_add(&t, "update failed: ");
+        wb_text_add(&t, "update failed, the version before runs on: ");
     }
     wb_text_add(&t, text);
     wb_agent_deploy_abandon_job(a);

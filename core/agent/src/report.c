@@ -176,29 +176,37 @@ void wb_agent_report_trap(struct wb_agent *a, struct wb_agent_slot *slot,
 /* ---- flags become messages --------------------------------------------------------------------
  */
 
-/* The version that a slot tells about: what runs or is installed; before the first install, what it
- * is to become. While a newer one is being installed that one is told, with the phase that says so.
- */
+/* Whether the slot tells about its candidate rather than about the version that it runs: before the
+ * first install, while it is being installed, and when that failed. */
+static bool is_about_candidate(const struct wb_agent *a, const struct wb_agent_slot *slot)
+{
+    return slot->candidate != WB_AGENT_NONE &&
+           (slot->image == 0 || slot->phase == WB_PROTOCOL_APP_INSTALLING ||
+            a->cfg->slots[slot->candidate].candidate_state == CANDIDATE_FAILED);
+}
+
 static bool put_status(struct wb_agent *a, const struct wb_agent_slot *slot)
 {
     struct wb_protocol_message message = {.type = WB_PROTOCOL_APP_STATUS};
     struct wb_protocol_app_status *status = &message.u.app_status;
     uint32_t index = (uint32_t)(slot - a->cfg->slots);
     struct wb_protocol_application app;
-    enum wb_err err;
 
-    if (slot->image == 0 || slot->phase == WB_PROTOCOL_APP_INSTALLING) {
-        err = slot->candidate == WB_AGENT_NONE
-                  ? WB_ERR_NOT_FOUND
-                  : wb_agent_candidate_application(a, slot->candidate, &app);
-    } else {
-        err = wb_agent_slot_application(a, index, &app);
+    status->phase = slot->phase;
+    if (wb_agent_slot_application(a, index, &app) == WB_OK && is_about_candidate(a, slot)) {
+        status->running = app.digest;
     }
-    if (err != WB_OK) {
-        return true; /* nothing is known that could be told */
+    if (is_about_candidate(a, slot)) {
+        if (wb_agent_candidate_application(a, slot->candidate, &app) != WB_OK) {
+            return true; /* nothing is known that could be told */
+        }
+        if (a->cfg->slots[slot->candidate].candidate_state == CANDIDATE_FAILED) {
+            status->phase = WB_PROTOCOL_APP_FAILED;
+        }
+    } else if (wb_agent_slot_application(a, index, &app) != WB_OK) {
+        return true;
     }
     status->name = app.name;
-    status->phase = slot->phase;
     status->digest = app.digest;
     status->restarts = slot->restarts;
     status->message = wb_protocol_text(slot->message);

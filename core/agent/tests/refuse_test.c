@@ -40,10 +40,12 @@ static void assert_refused(struct world *w, const char *words, const char *more_
     if (strstr(status->message, words) == NULL || strstr(status->message, more_words) == NULL) {
         fail_msg("message is \"%s\", wanted \"%s\" and \"%s\"", status->message, words, more_words);
     }
-    assert_non_null(strstr(status->message, "update failed: "));
-    assert_int_equal(status->phase, WB_PROTOCOL_APP_RUNNING);
-    assert_memory_equal(status->digest, old_app.digest, 32);
-    assert_int_equal(status->revision, old_app.revision);
+    assert_non_null(strstr(status->message, "update failed, the version before runs on: "));
+    assert_int_equal(status->phase, WB_PROTOCOL_APP_FAILED);
+    assert_memory_equal(status->digest, w->apps[0].digest, 32);
+    assert_int_equal(status->revision, w->apps[0].revision);
+    assert_true(status->has_running);
+    assert_memory_equal(status->running, old_app.digest, 32);
     assert_int_equal(world_log_count(w, "Hello, world! #1"), 1 + 10); /* #1, #10 to #19 */
     snprintf(line, sizeof(line), "Hello, world! #%d", 21);
     assert_true(world_log_has(w, line));

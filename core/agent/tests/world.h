@@ -115,6 +115,8 @@ struct world_status {
     char name[64];
     uint32_t phase;
     uint8_t digest[32];
+    uint8_t running[32];
+    bool has_running;
     uint32_t restarts;
     char message[200];
     uint32_t memory;
@@ -392,6 +394,10 @@ static void gateway_message(struct world *w, const uint8_t *bytes, size_t len)
         status = world_status(w, name);
         status->phase = m.u.app_status.phase;
         memcpy(status->digest, m.u.app_status.digest, 32);
+        status->has_running = m.u.app_status.running != NULL;
+        if (status->has_running) {
+            memcpy(status->running, m.u.app_status.running, 32);
+        }
         status->restarts = m.u.app_status.restarts;
         copy_text(status->message, sizeof(status->message), m.u.app_status.message);
         status->memory = m.u.app_status.memory;

@@ -63,6 +63,7 @@ static const struct row app_status_rows[] = {
     ROW(6, U32, app_status, memory, 0, 0),
     ROW(7, U64, app_status, fuel, 0, 0),
     ROW(8, U64, app_status, revision, 0, 0),
+    ROW(9, DIGEST, app_status, running, OPTIONAL, 0),
 };
 static const struct row log_rows[] = {
     ROW(1, NAME, log, app, OPTIONAL, 0),

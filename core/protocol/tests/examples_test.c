@@ -108,6 +108,10 @@ static void app_status(void **state)
     assert_int_equal(m->memory, 1024);
     assert_int_equal(m->fuel, 0);
     assert_int_equal(m->revision, 2);
+    assert_null(m->running);
+    both_ways("82 04 a8 01 65 68656c6c6f 02 04 03 5820" D32
+              "04 05 06 190400 07 00 08 02 09 5820" D32);
+    expect_digest(m->running);
 }
 
 static void log_of_the_device_and_of_an_application(void **state)
