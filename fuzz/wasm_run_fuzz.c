@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Any bytes as a module: installed in chunks into memory that checks the rules of flash, and, when it validates, every
- * exported function is called with bounded fuel. */
+/* Any bytes as a module: installed in chunks into memory that checks the rules of flash, and, when
+ * it validates, every exported function is called with bounded fuel. */
 /* uses: wasm */
 #include <stdlib.h>
 #include <string.h>
@@ -106,8 +106,8 @@ static void instance(const struct flash *flash)
     for (uint32_t cursor = 0; wb_wasm_export_next(&image, &cursor, &entry);) {
         uint64_t args[8] = {1, 2, 3, 4, 5, 6, 7, 8};
         char signature[16];
-        if (entry.kind == WB_WASM_FUNC
-            && wb_wasm_func_signature(&image, entry.index, signature, sizeof signature) == WB_OK) {
+        if (entry.kind == WB_WASM_FUNC &&
+            wb_wasm_func_signature(&image, entry.index, signature, sizeof signature) == WB_OK) {
             size_t count = (size_t)(strchr(signature, '>') - signature);
             if (count <= 8 && wb_wasm_call(&inst, entry.index, args, count) == WB_OK) {
                 run(&inst);
@@ -119,10 +119,14 @@ static void instance(const struct flash *flash)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct wb_wasm_import imports[] = {
-        {"e", "f", "i>i", 0, WB_WASM_FUNC, 0, 0},  {"e", "F", "I>", 0, WB_WASM_FUNC, 0, 0},
-        {"e", "v", ">", 0, WB_WASM_FUNC, 0, 0},    {"e", "g", "i", 0, WB_WASM_GLOBAL, 0, 0},
-        {"e", "m", "", 0, WB_WASM_MEMORY, 1, 2},   {"e", "t", "p", 0, WB_WASM_TABLE, 10, 20},
-        {"env", "add", "iI>I", 0, WB_WASM_FUNC, 0, 0}, {"env", "wait", "i>i", 0, WB_WASM_FUNC, 0, 0},
+        {"e", "f", "i>i", 0, WB_WASM_FUNC, 0, 0},
+        {"e", "F", "I>", 0, WB_WASM_FUNC, 0, 0},
+        {"e", "v", ">", 0, WB_WASM_FUNC, 0, 0},
+        {"e", "g", "i", 0, WB_WASM_GLOBAL, 0, 0},
+        {"e", "m", "", 0, WB_WASM_MEMORY, 1, 2},
+        {"e", "t", "p", 0, WB_WASM_TABLE, 10, 20},
+        {"env", "add", "iI>I", 0, WB_WASM_FUNC, 0, 0},
+        {"env", "wait", "i>i", 0, WB_WASM_FUNC, 0, 0},
         {"env", "quit", "i>", 0, WB_WASM_FUNC, 0, 0},
     };
     static uint32_t mem[175];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Installs a module and calls its run(n); prints sizes, the result and how many words of code were executed.
- *     wasm_bench FILE.wasm N
- * With N = 0 it only installs, 1,000 times, and prints the rate. */
+/* Installs a module and calls its run(n); prints sizes, the result and how many words of code were
+ * executed. wasm_bench FILE.wasm N With N = 0 it only installs, 1,000 times, and prints the rate.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,23 +72,24 @@ int main(int argc, char **argv)
     }
     double installed = now() - begin;
     const char *name = strrchr(argv[1], '/') != NULL ? strrchr(argv[1], '/') + 1 : argv[1];
-    if (wb_wasm_image_open(&image, flash.bytes, flash.len) != WB_OK
-        || wb_wasm_instance_init(&inst, &image, arena, sizeof arena, &cfg, NULL) != WB_OK) {
+    if (wb_wasm_image_open(&image, flash.bytes, flash.len) != WB_OK ||
+        wb_wasm_instance_init(&inst, &image, arena, sizeof arena, &cfg, NULL) != WB_OK) {
         return 1;
     }
     wb_wasm_image_info(&image, &info);
     uint32_t code = image.base[H_CODE];
     uint32_t code_end = image.base[H_DATAS] > code ? image.base[H_DATAS] : image.len;
-    printf("%-18s module %6zu code %6zu image %6u image code %6u (%.2f)", name, len, code_section(module, len),
-           image.len, code_end - code, (double)(code_end - code) / (double)code_section(module, len));
+    printf("%-18s module %6zu code %6zu image %6u image code %6u (%.2f)", name, len,
+           code_section(module, len), image.len, code_end - code,
+           (double)(code_end - code) / (double)code_section(module, len));
     if (n == 0) {
         printf(" install %.2f MB/s\n", (double)len * installs / installed / 1e6);
         return 0;
     }
     uint32_t func;
     uint64_t args[1] = {n};
-    if (wb_wasm_export_find(&image, WB_WASM_FUNC, "run", &func) != WB_OK
-        || wb_wasm_call(&inst, func, args, 1) != WB_OK) {
+    if (wb_wasm_export_find(&image, WB_WASM_FUNC, "run", &func) != WB_OK ||
+        wb_wasm_call(&inst, func, args, 1) != WB_OK) {
         return 1;
     }
     begin = now();
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
         return 1;
     }
     (void)wb_wasm_results(&inst, args, 1);
-    printf(" result 0x%08x words %llu %.3f s\n", (uint32_t)args[0], (unsigned long long)wb_wasm_fuel_used(&inst),
-           ran);
+    printf(" result 0x%08x words %llu %.3f s\n", (uint32_t)args[0],
+           (unsigned long long)wb_wasm_fuel_used(&inst), ran);
     return 0;
 }

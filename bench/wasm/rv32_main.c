@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* One benchmark on a bare rv32imac (QEMU -M virt -icount shift=0): prints the instructions that run(N) takes. With
- * NATIVE the program is compiled for the machine, without it module[] is installed and interpreted. */
+/* One benchmark on a bare rv32imac (QEMU -M virt -icount shift=0): prints the instructions that
+ * run(N) takes. With NATIVE the program is compiled for the machine, without it module[] is
+ * installed and interpreted. */
 #include <stdint.h>
 #include <string.h>
 
@@ -92,21 +93,23 @@ static uint32_t measure(uint32_t n, uint32_t *install, uint32_t *result)
     static struct wb_wasm_install x;
     static struct wb_wasm_instance inst;
     struct wb_wasm_image image;
-    struct wb_wasm_install_cfg cfg = {.sink = {append, program, read_back, NULL}, .mem = mem, .mem_len = sizeof mem};
+    struct wb_wasm_install_cfg cfg = {
+        .sink = {append, program, read_back, NULL}, .mem = mem, .mem_len = sizeof mem};
     struct wb_wasm_instance_cfg run_cfg = {.stack_bytes = 4096};
     uint32_t func = 0;
     uint64_t args[1] = {n};
     uint32_t begin = instructions();
     enum wb_err err = wb_wasm_install_init(&x, &cfg);
     for (uint32_t at = 0; at < sizeof module && err == WB_OK; at += 512) {
-        err = wb_wasm_install_feed(&x, module + at, sizeof module - at < 512 ? sizeof module - at : 512);
+        err = wb_wasm_install_feed(&x, module + at,
+                                   sizeof module - at < 512 ? sizeof module - at : 512);
     }
     err = err != WB_OK ? err : wb_wasm_install_finish(&x, NULL);
     *install = instructions() - begin;
-    if (err != WB_OK || wb_wasm_image_open(&image, flash, flash_len) != WB_OK
-        || wb_wasm_instance_init(&inst, &image, arena, sizeof arena, &run_cfg, NULL) != WB_OK
-        || wb_wasm_export_find(&image, WB_WASM_FUNC, "run", &func) != WB_OK
-        || wb_wasm_call(&inst, func, args, 1) != WB_OK) {
+    if (err != WB_OK || wb_wasm_image_open(&image, flash, flash_len) != WB_OK ||
+        wb_wasm_instance_init(&inst, &image, arena, sizeof arena, &run_cfg, NULL) != WB_OK ||
+        wb_wasm_export_find(&image, WB_WASM_FUNC, "run", &func) != WB_OK ||
+        wb_wasm_call(&inst, func, args, 1) != WB_OK) {
         text("failed: ");
         text(x.fault.what != NULL ? x.fault.what : "instance");
         return 0;

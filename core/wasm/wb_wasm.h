@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* wb_wasm.h: WebAssembly: streaming installer, images executed in place, interpreter.
- * Shape    install: init, feed chunks of any size, finish; run: image_open, instance_init, call, run
- * Limits   65,535 functions; 32,767 types; 1,000 parameters or results a type; host functions take and
- *          give at most WB_WASM_HOST_SLOTS values; branches span 32,767 code words (128 KB)
- * Memory   no heap, no globals, no recursion. Installer: its struct and the caller's scratch, together
- *          1,536 bytes on a small board. Instance: its struct and one arena
- * Errors   install errors are sticky and explained by a wb_fault; run-time errors are traps
- * Source   WebAssembly core specification 2.0 without SIMD; proposals extended-const, custom-page-sizes
+ * Shape    install: init, feed chunks of any size, finish; run: image_open, instance_init, call,
+ * run Limits   65,535 functions; 32,767 types; 1,000 parameters or results a type; host functions
+ * take and give at most WB_WASM_HOST_SLOTS values; branches span 32,767 code words (128 KB) Memory
+ * no heap, no globals, no recursion. Installer: its struct and the caller's scratch, together 1,536
+ * bytes on a small board. Instance: its struct and one arena Errors   install errors are sticky and
+ * explained by a wb_fault; run-time errors are traps Source   WebAssembly core specification 2.0
+ * without SIMD; proposals extended-const, custom-page-sizes
  *
  * Typical use, installing:          and running:
  *     wb_wasm_install_init              wb_wasm_image_open
@@ -47,13 +47,14 @@ enum wb_wasm_extern {
 
 /* ---- install ------------------------------------------------------------------------------ */
 
-/* Where the image goes, in program order. Offsets count from the first byte appended. All lengths and
- * offsets are multiples of 4. Made for NOR flash: reserved places are appended as bits set to 1. */
+/* Where the image goes, in program order. Offsets count from the first byte appended. All lengths
+ * and offsets are multiples of 4. Made for NOR flash: reserved places are appended as bits set
+ * to 1. */
 struct wb_wasm_sink {
     /* Adds len bytes (at most WB_WASM_APPEND_MAX) at the end. */
     enum wb_err (*append)(void *ctx, const void *bytes, size_t len);
-    /* Replaces the word at offset, written before. Only changes bits from 1 to 0 (the rest of the word
-     * has the value it has already); happens at most once for each word. */
+    /* Replaces the word at offset, written before. Only changes bits from 1 to 0 (the rest of the
+     * word has the value it has already); happens at most once for each word. */
     enum wb_err (*program)(void *ctx, uint32_t offset, uint32_t word);
     /* Reads what was written. */
     enum wb_err (*read)(void *ctx, uint32_t offset, void *buf, size_t len);
@@ -65,23 +66,24 @@ struct wb_wasm_sink {
 struct wb_wasm_import {
     const char *module;
     const char *name;
-    const char *signature; /* function: "iI>f"; global: "i" constant, "i!" mutable; table: "p" or "e";
-                            * memory: "" */
-    uint16_t index;        /* of the function or global in the instance's cfg; kept in the image, so it must
-                            * mean the same in later firmware */
-    uint8_t kind;          /* enum wb_wasm_extern */
-    uint32_t min;          /* table, memory: size offered, in entries or pages */
-    uint32_t max;          /* table, memory: UINT32_MAX: none */
+    const char *signature; /* function: "iI>f"; global: "i" constant, "i!" mutable; table: "p" or
+                            * "e"; memory: "" */
+    uint16_t index; /* below 65,535: of the function or global in the instance's cfg; kept in the
+                     * image, so it must mean the same in later firmware */
+    uint8_t kind;   /* enum wb_wasm_extern */
+    uint32_t min;   /* table, memory: size offered, in entries or pages */
+    uint32_t max;   /* table, memory: UINT32_MAX: none */
 };
 
 struct wb_wasm_install_cfg {
     struct wb_wasm_sink sink;
     const struct wb_wasm_import *imports; /* kept until finish */
     uint16_t import_count;
-    void *mem;      /* kept until finish; 4-byte aligned. 4 bytes an operand and a run of locals of one
-                     * type, 12 bytes a nested block: 700 bytes are plenty for compiled C */
+    void *mem; /* kept until finish; 4-byte aligned. 4 bytes an operand and a run of locals of one
+                * type, 12 bytes a nested block: 700 bytes are plenty for compiled C */
     size_t mem_len; /* bytes */
-    /* Accept imports that are not offered, too: for looking at modules. Such an image cannot run. */
+    /* Accept imports that are not offered, too: for looking at modules. Such an image cannot run.
+     */
     bool any_import;
 };
 
@@ -89,7 +91,8 @@ struct wb_wasm_control; /* private */
 
 /* The fields are private but fault, import_module and import_name. */
 struct wb_wasm_install {
-    struct wb_fault fault; /* where = {function index (UINT32_MAX outside of code), module byte offset} */
+    struct wb_fault
+        fault; /* where = {function index (UINT32_MAX outside of code), module byte offset} */
     char import_module[WB_WASM_NAME_MAX + 1]; /* of the import that was refused, cut to what fits */
     char import_name[WB_WASM_NAME_MAX + 1];
 
@@ -121,7 +124,7 @@ struct wb_wasm_install {
     /* the function being translated */
     uint32_t func, func_offset, code_at, instr_at;
     uint32_t last_at, last_dst; /* newest instruction, if its destination may be replaced */
-    uint32_t *operands;         /* grows up from behind the runs of locals; blocks grow down from the end */
+    uint32_t *operands; /* grows up from behind the runs of locals; blocks grow down from the end */
     struct wb_wasm_control *control;
     uint32_t pending_a, pending_b; /* comparison that waits for a branch */
     uint16_t operand_count, control_count, run_count, slots, slots_max;
@@ -135,23 +138,23 @@ struct wb_wasm_install {
 
 /* What a module declares and needs. */
 struct wb_wasm_info {
-    uint32_t image_len;        /* bytes */
-    uint64_t memory_min;       /* bytes of linear memory declared */
-    uint64_t memory_max;       /* bytes; 0: no memory, or no growth wanted beyond memory_min */
-    uint32_t ram_len;          /* bytes of arena without linear memory and stack: globals, tables, flags */
-    uint32_t func_count;       /* imports included */
-    uint32_t import_count;     /* of any kind */
+    uint32_t image_len;    /* bytes */
+    uint64_t memory_min;   /* bytes of linear memory declared */
+    uint64_t memory_max;   /* bytes it may grow to; 2^32 when nothing is said; 0: no memory */
+    uint32_t ram_len;      /* bytes of arena without linear memory, stack and table_extra */
+    uint32_t func_count;   /* imports included */
+    uint32_t import_count; /* of any kind */
     uint32_t export_count;
-    uint32_t start;            /* start function; UINT32_MAX: none */
+    uint32_t start; /* start function; UINT32_MAX: none */
 };
 
 /* Begins an installation; cfg is copied. Outcomes: WB_ERR_SPACE when mem is below 64 bytes. */
 WB_MUST_USE enum wb_err wb_wasm_install_init(struct wb_wasm_install *x,
                                              const struct wb_wasm_install_cfg *cfg);
 
-/* Takes the module's next len bytes, all of them. Outcomes: WB_ERR_FORMAT, WB_ERR_VALIDATION, WB_ERR_IMPORT
- * (see import_module, import_name), WB_ERR_UNSUPPORTED, WB_ERR_LIMIT, or what the sink returned;
- * x->fault explains. */
+/* Takes the module's next len bytes, all of them. Outcomes: WB_ERR_FORMAT, WB_ERR_VALIDATION,
+ * WB_ERR_IMPORT (see import_module, import_name), WB_ERR_UNSUPPORTED, WB_ERR_LIMIT, or what the
+ * sink returned; x->fault explains. */
 WB_MUST_USE enum wb_err wb_wasm_install_feed(struct wb_wasm_install *x, const void *bytes,
                                              size_t len);
 
@@ -166,8 +169,9 @@ struct wb_wasm_image {
     uint32_t len;
 };
 
-/* Checks header, version and lengths. That the bytes are those which the installer wrote is the caller's job
- * (digest): the interpreter trusts them. Outcomes: WB_ERR_FORMAT, WB_ERR_UNSUPPORTED (another version). */
+/* Checks header, version and lengths. That the bytes are those which the installer wrote is the
+ * caller's job (digest): the interpreter trusts them. Outcomes: WB_ERR_FORMAT, WB_ERR_UNSUPPORTED
+ * (another version). */
 WB_MUST_USE enum wb_err wb_wasm_image_open(struct wb_wasm_image *image, const void *base,
                                            size_t len);
 
@@ -216,24 +220,25 @@ enum wb_wasm_host {
     WB_WASM_HOST_EXIT,    /* trap of kind EXIT: the application ended by itself (proc_exit) */
 };
 
-/* A host function. slots[0 …] hold the arguments, one each (i32 zero-extended; floats as bit patterns), and
- * take the results, one each. It may read and write memory through wb_wasm_memory(); it must not call,
- * run or resume inst. */
+/* A host function. slots[0 …] hold the arguments, one each (i32 zero-extended; floats as bit
+ * patterns), and take the results, one each. It may read and write memory through wb_wasm_memory();
+ * it must not call, run or resume inst. */
 struct wb_wasm_host_func {
     enum wb_wasm_host (*fn)(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots);
     void *ctx;
 };
 
 struct wb_wasm_instance_cfg {
-    /* Bytes of the arena reserved for linear memory. 0: what the module declares at least, and what the
-     * arena has left for growth. Less than declared: a backed prefix; access beyond it traps with a
-     * reason of its own. More: room for memory.grow. */
+    /* Bytes of the arena reserved for linear memory. 0: what the module declares at least, and what
+     * the arena has left for growth. Less than declared: a backed prefix; access beyond it traps
+     * with a reason of its own. More: room for memory.grow. */
     uint32_t memory_bytes;
-    uint32_t stack_bytes;  /* frames of calls: 4 bytes a slot, 8 a call; 0: 1,024 */
-    uint32_t table_extra;  /* entries by which each table may grow */
+    uint32_t stack_bytes;                  /* frames of calls: 4 bytes a slot, 8 a call; 0: 1,024 */
+    uint32_t table_extra;                  /* entries by which each table may grow */
     const struct wb_wasm_host_func *funcs; /* kept; indexed by wb_wasm_import.index */
     uint16_t func_count;
-    const uint64_t *globals; /* borrowed; values of imported globals, indexed by wb_wasm_import.index */
+    const uint64_t
+        *globals; /* borrowed; values of imported globals, indexed by wb_wasm_import.index */
     uint16_t global_count;
 };
 
@@ -265,10 +270,10 @@ const char *wb_wasm_trap_str(enum wb_wasm_trap_kind kind);
 
 struct wb_wasm_trap {
     enum wb_wasm_trap_kind kind;
-    uint32_t func;         /* function index; UINT32_MAX when none was running */
-    uint32_t offset;       /* module byte offset of the instruction */
-    uint32_t image_offset; /* of its code */
-    uint32_t address;      /* MEMORY_*: first byte of the access, modulo 2^32 */
+    uint32_t func;             /* function index; UINT32_MAX when none was running */
+    uint32_t offset;           /* module byte offset of the instruction */
+    uint32_t image_offset;     /* of its code */
+    uint32_t address;          /* MEMORY_*: first byte of the access, modulo 2^32 */
     uint64_t backed, declared; /* bytes; for "memory not backed: N of M bytes" */
 };
 
@@ -296,42 +301,43 @@ struct wb_wasm_instance {
     uint32_t pages, pages_max;
     uint32_t *globals;
     struct wb_wasm_table *tables;
-    uint32_t *dropped;   /* bits: element segments, then data segments */
+    uint32_t *dropped;           /* bits: element segments, then data segments */
     uint32_t *stack, *stack_end; /* values from the start up, return records from the end down */
     uint32_t *fp, *csp;
     const uint32_t *pc;
     uint64_t fuel_used;
     uint32_t call_func;
     uint32_t trap_address;
-    uint32_t *tables_max; /* declared maximum of each table's entries */
+    uint32_t *tables_max;  /* declared maximum of each table's entries */
     uint32_t far_slots[8]; /* small frame of FAR; code of a call to an imported function */
     uint32_t *far_fp;
     uint16_t func_count, table_count;
     uint8_t status, trap, page_log2, has_memory;
 };
 
-/* Makes an instance in the arena (kept, 8-byte aligned) and carries out its initialisers: globals, element
- * and data segments. The start function, if any, is prepared as a call would be: run it before others
- * (status READY). Outcomes: WB_ERR_MEMORY: the arena is too small (fault says for what); WB_ERR_IMPORT: cfg lacks
- * an import; WB_ERR_TRAP: a segment does not fit its table or memory. fault may be NULL. */
+/* Makes an instance in the arena (kept, 8-byte aligned) and carries out its initialisers: globals,
+ * element and data segments. The start function, if any, is prepared as a call would be: run it
+ * before others (status READY). Outcomes: WB_ERR_MEMORY: the arena is too small (fault says for
+ * what); WB_ERR_IMPORT: cfg lacks an import; WB_ERR_TRAP: a segment does not fit its table or
+ * memory. fault may be NULL. */
 WB_MUST_USE enum wb_err wb_wasm_instance_init(struct wb_wasm_instance *inst,
                                               const struct wb_wasm_image *image, void *arena,
                                               size_t arena_len,
                                               const struct wb_wasm_instance_cfg *cfg,
                                               struct wb_fault *fault);
 
-/* Prepares a call of function func with arg_count arguments, one a parameter. An earlier call that is not
- * finished is given up. Outcomes: WB_ERR_NOT_FOUND: no such function; WB_ERR_VALUE: another number of parameters;
- * WB_ERR_MEMORY: stack too small for the arguments. */
+/* Prepares a call of function func with arg_count arguments, one a parameter. An earlier call that
+ * is not finished is given up. Outcomes: WB_ERR_NOT_FOUND: no such function; WB_ERR_VALUE: another
+ * number of parameters; WB_ERR_MEMORY: stack too small for the arguments. */
 WB_MUST_USE enum wb_err wb_wasm_call(struct wb_wasm_instance *inst, uint32_t func,
                                      const uint64_t *args, size_t arg_count);
 
-/* Executes for about fuel words of code (one word is about one operation; at most 2^27 a call). Returns DONE,
- * OUT_OF_FUEL, SUSPENDED or TRAP; IDLE when nothing was called. Never blocks. */
+/* Executes for about fuel words of code (one word is about one operation; at most 2^27 a call).
+ * Returns DONE, OUT_OF_FUEL, SUSPENDED or TRAP; IDLE when nothing was called. Never blocks. */
 enum wb_wasm_status wb_wasm_run(struct wb_wasm_instance *inst, uint32_t fuel);
 
-/* Delivers the results of the host function that suspended; then status is READY. results holds one value a
- * result. Outcomes: WB_ERR_STATE when the instance is not suspended. */
+/* Delivers the results of the host function that suspended; then status is READY. results holds one
+ * value a result. Outcomes: WB_ERR_STATE when the instance is not suspended. */
 WB_MUST_USE enum wb_err wb_wasm_resume(struct wb_wasm_instance *inst, const uint64_t *results);
 
 /* Lets a suspended call fail: the next run() returns TRAP of this kind. */
@@ -346,8 +352,9 @@ enum wb_wasm_status wb_wasm_status(const struct wb_wasm_instance *inst);
 /* Words executed since instance_init. */
 uint64_t wb_wasm_fuel_used(const struct wb_wasm_instance *inst);
 
-/* len bytes of linear memory at addr, or NULL when they are not all there (bounds and backing). The pointer is
- * good until the instance runs again. len = 0 gives a non-NULL pointer for addr within bounds. */
+/* len bytes of linear memory at addr, or NULL when they are not all there (bounds and backing). The
+ * pointer is good until the instance runs again. len = 0 gives a non-NULL pointer for addr within
+ * bounds. */
 uint8_t *wb_wasm_memory(struct wb_wasm_instance *inst, uint32_t addr, uint32_t len);
 
 /* What memory.size would say, in bytes, and how many of them can be accessed. */
@@ -357,8 +364,8 @@ uint32_t wb_wasm_memory_backed(const struct wb_wasm_instance *inst);
 /* The trap of an instance whose status is TRAP. */
 void wb_wasm_trap_get(const struct wb_wasm_instance *inst, struct wb_wasm_trap *trap);
 
-/* Walks the calls of a trapped, suspended or interrupted instance, innermost first: depth 0, 1, 2 … until it
- * returns false. */
+/* Walks the calls of a trapped, suspended or interrupted instance, innermost first: depth 0, 1, 2 …
+ * until it returns false. */
 bool wb_wasm_backtrace(const struct wb_wasm_instance *inst, uint32_t depth, uint32_t *func,
                        uint32_t *module_offset);
 

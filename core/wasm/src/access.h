@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Little-endian loads and stores at any address. Where the processor cannot do misaligned accesses, aligned ones take
- * the fast path. */
+/* Little-endian loads and stores at any address. Where the processor cannot do misaligned accesses,
+ * aligned ones take the fast path. */
 #ifndef WB_WASM_ACCESS_H
 #define WB_WASM_ACCESS_H
 

@@ -1,60 +1,66 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* back.h: the translator's output side: operations on frame slots, labels, fix-ups. The translator knows nothing of how
- * code looks; back_slot.c writes portable slot code for the interpreter, another file could write native code.
- * A slot is 4 bytes of the frame; 64-bit values take two. Nothing is written while the code is unreachable. */
+/* back.h: the translator's output side: operations on frame slots, labels, fix-ups. The translator
+ * knows nothing of how code looks; back_slot.c writes portable slot code for the interpreter,
+ * another file could write native code. A slot is 4 bytes of the frame; 64-bit values take two.
+ * Nothing is written while the code is unreachable. */
 #ifndef WB_WASM_BACK_H
 #define WB_WASM_BACK_H
 
 #include "install.h"
 
 /* Function header; the frame's size comes at the end. */
-void back_func_begin(struct wb_wasm_install *x, uint32_t zero_slots, uint32_t module_offset);
-void back_func_end(struct wb_wasm_install *x);
+void wb_wasm_back_func_begin(struct wb_wasm_install *x, uint32_t zero_slots,
+                             uint32_t module_offset);
+void wb_wasm_back_func_end(struct wb_wasm_install *x);
 
 /* What is written next comes from the module's byte at module_offset. */
-void back_map_note(struct wb_wasm_install *x, uint32_t module_offset);
+void wb_wasm_back_map_note(struct wb_wasm_install *x, uint32_t module_offset);
 /* Nothing falls through to here: a good place for the map. */
-void back_map_chance(struct wb_wasm_install *x);
+void wb_wasm_back_map_chance(struct wb_wasm_install *x);
 
 /* d = a op b; width: slots of d, 0 when d is another input. */
-void back_op3(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
-              unsigned b);
+void wb_wasm_back_op3(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
+                      unsigned b);
 /* d = a op immediate of 8 bits */
-void back_op_imm(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
-                 int imm);
+void wb_wasm_back_op_imm(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
+                         unsigned a, int imm);
 /* As back_op3, with a further word. */
-void back_op_ext(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
-                 unsigned b, uint32_t ext);
+void wb_wasm_back_op_ext(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
+                         unsigned a, unsigned b, uint32_t ext);
 /* op with one 16-bit slot or number, and words behind it */
-void back_op16(struct wb_wasm_install *x, enum op op, unsigned number);
-void back_word(struct wb_wasm_install *x, uint32_t word);
-void back_const(struct wb_wasm_install *x, unsigned d, unsigned width, uint64_t value);
-void back_move(struct wb_wasm_install *x, unsigned d, unsigned a, unsigned width);
-void back_global(struct wb_wasm_install *x, bool set, unsigned slot, unsigned width,
-                 unsigned global_slot);
-void back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width, unsigned a,
-               uint32_t offset);
-void back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a, unsigned b,
-                 unsigned cond);
+void wb_wasm_back_op16(struct wb_wasm_install *x, enum op op, unsigned number);
+void wb_wasm_back_word(struct wb_wasm_install *x, uint32_t word);
+void wb_wasm_back_const(struct wb_wasm_install *x, unsigned d, unsigned width, uint64_t value);
+void wb_wasm_back_move(struct wb_wasm_install *x, unsigned d, unsigned a, unsigned width);
+void wb_wasm_back_global(struct wb_wasm_install *x, bool set, unsigned slot, unsigned width,
+                         unsigned global_slot);
+void wb_wasm_back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
+                       unsigned a, uint32_t offset);
+void wb_wasm_back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a,
+                         unsigned b, unsigned cond);
 
-/* How an address was computed, if the newest instruction did it: a + b, or (a << shift) + constant. */
+/* How an address was computed, if the newest instruction did it: a + b, or (a << shift) + constant.
+ */
 struct address {
     bool is_sum;
     uint8_t a, b, shift;
     uint32_t constant;
 };
-/* Takes that instruction back, for an access of this op, offset and other slot; false when it cannot be part of it. */
-bool back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
-                       uint32_t offset, struct address *address);
-void back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
-                 const struct address *address, uint32_t offset);
+/* Takes that instruction back, for an access of this op, offset and other slot; false when it
+ * cannot be part of it. */
+bool wb_wasm_back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
+                               uint32_t offset, struct address *address);
+void wb_wasm_back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
+                         const struct address *address, uint32_t offset);
 /* Takes back the newest instruction if it put a constant into this slot. */
-bool back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value);
+bool wb_wasm_back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value);
 /* d = a op constant for add, mul, and, or, xor; joins a shift before it. */
-void back_op_const(struct wb_wasm_install *x, enum op op, unsigned d, unsigned a, uint32_t value);
+void wb_wasm_back_op_const(struct wb_wasm_install *x, enum op op, unsigned d, unsigned a,
+                           uint32_t value);
 
-/* Redirects the newest instruction's result from one slot to another; false when that is not possible. */
-bool back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to);
+/* Redirects the newest instruction's result from one slot to another; false when that is not
+ * possible. */
+bool wb_wasm_back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to);
 /* Code may be reached from elsewhere here: what is known about the newest instruction is void. */
 static inline void back_barrier(struct wb_wasm_install *x)
 {
@@ -69,17 +75,17 @@ struct compare {
     int32_t imm;
     uint16_t home; /* free slot for the truth value */
 };
-void back_compare(struct wb_wasm_install *x, const struct compare *c, unsigned d);
+void wb_wasm_back_compare(struct wb_wasm_install *x, const struct compare *c, unsigned d);
 /* Branch taken when c holds (or does not: negate); its branch word is written next. */
-void back_branch_if(struct wb_wasm_install *x, const struct compare *c, bool negate);
+void wb_wasm_back_branch_if(struct wb_wasm_install *x, const struct compare *c, bool negate);
 /* Branch word to a block's label. */
-void back_label_word(struct wb_wasm_install *x, struct wb_wasm_control *label);
+void wb_wasm_back_label_word(struct wb_wasm_install *x, struct wb_wasm_control *label);
 /* Branch word whose target is bound later, by its place. */
-uint32_t back_hole(struct wb_wasm_install *x);
-void back_bind_hole(struct wb_wasm_install *x, uint32_t hole);
+uint32_t wb_wasm_back_hole(struct wb_wasm_install *x);
+void wb_wasm_back_bind_hole(struct wb_wasm_install *x, uint32_t hole);
 /* Binds all branch words that wait for a block's end. */
-void back_bind(struct wb_wasm_install *x, struct wb_wasm_control *label);
+void wb_wasm_back_bind(struct wb_wasm_install *x, struct wb_wasm_control *label);
 /* Place of the next instruction, as branch words count; faults when the function is too large. */
-uint16_t back_here(struct wb_wasm_install *x);
+uint16_t wb_wasm_back_here(struct wb_wasm_install *x);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* softfloat.h by the processor's own floating point: for hosts. NaN results are made canonical, as softfloat.c's are, so
- * that every board computes the same. Rounding to integers works on the bits: C's functions would need libm. */
+/* softfloat.h by the processor's own floating point: for hosts. NaN results are made canonical, as
+ * softfloat.c's are, so that every board computes the same. Rounding to integers works on the bits:
+ * C's functions would need libm. */
 #include "softfloat.h"
 
 #include <string.h>
@@ -56,7 +57,8 @@ static uint64_t round_bits(uint64_t a, unsigned mantissa, unsigned exponent_bits
     uint64_t unit = (uint64_t)1 << (mantissa - (unsigned)exponent);
     uint64_t fraction = magnitude & (unit - 1);
     magnitude -= fraction;
-    /* The unit's bit tells an odd integer, also for 1.5, where it is the exponent's lowest (the bias is odd). */
+    /* The unit's bit tells an odd integer, also for 1.5, where it is the exponent's lowest (the
+     * bias is odd). */
     bool tie_up = fraction == unit / 2 && (magnitude & unit) != 0;
     bool up = away ? fraction != 0 : how == NEAREST && (fraction > unit / 2 || tie_up);
     return sign_bit | (up ? magnitude + unit : magnitude);
@@ -169,7 +171,8 @@ uint64_t wb_f64_nearest(uint64_t a)
     return round64(a, NEAREST);
 }
 
-/* Truncates toward zero; low and high are the exclusive bounds. An f32 is an f64 exactly, and so are the bounds. */
+/* Truncates toward zero; low and high are the exclusive bounds. An f32 is an f64 exactly, and so
+ * are the bounds. */
 static enum wb_float_outcome to_integer(double v, double low, double high, bool low_inclusive,
                                         uint64_t min, uint64_t max, uint64_t *out)
 {
@@ -185,16 +188,19 @@ static enum wb_float_outcome to_integer(double v, double low, double high, bool 
         *out = min;
         return WB_FLOAT_OVERFLOW;
     }
-    *out = v < 0 ? (uint64_t)(int64_t)v : v >= 9223372036854775808.0 ? (uint64_t)v : (uint64_t)(int64_t)v;
+    *out = v < 0                        ? (uint64_t)(int64_t)v
+           : v >= 9223372036854775808.0 ? (uint64_t)v
+                                        : (uint64_t)(int64_t)v;
     return WB_FLOAT_OK;
 }
 
 static enum wb_float_outcome to_i32(double v, bool is_signed, uint32_t *out)
 {
     uint64_t wide;
-    enum wb_float_outcome outcome
-        = is_signed ? to_integer(v, -2147483649.0, 2147483648.0, false, 0x80000000u, 0x7fffffffu, &wide)
-                    : to_integer(v, -1.0, 4294967296.0, false, 0, UINT32_MAX, &wide);
+    enum wb_float_outcome outcome =
+        is_signed
+            ? to_integer(v, -2147483649.0, 2147483648.0, false, 0x80000000u, 0x7fffffffu, &wide)
+            : to_integer(v, -1.0, 4294967296.0, false, 0, UINT32_MAX, &wide);
     *out = (uint32_t)wide;
     return outcome;
 }

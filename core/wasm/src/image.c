@@ -30,11 +30,13 @@ enum wb_err wb_wasm_image_open(struct wb_wasm_image *image, const void *base, si
     return WB_OK;
 }
 
-uint32_t instance_ram_len(uint32_t global_slots, uint32_t tables, uint32_t table_entries,
-                          uint32_t elems, uint32_t datas)
+uint32_t wb_wasm_instance_ram_len(uint32_t global_slots, uint32_t tables, uint32_t table_entries,
+                                  uint32_t elems, uint32_t datas)
 {
-    return (uint32_t)(((global_slots * 4 + 7) & ~7u) + tables * sizeof(struct wb_wasm_table)
-                      + table_entries * 4 + (elems + datas + 31) / 32 * 4 + 8);
+    /* Each part is rounded up to 8 bytes. */
+    return (uint32_t)(((global_slots * 4 + 7) & ~7u) +
+                      ((tables * sizeof(struct wb_wasm_table) + 7) & ~(size_t)7) +
+                      table_entries * 4 + tables * 4 + (((elems + datas + 31) / 32 * 4 + 7) & ~7u));
 }
 
 void wb_wasm_image_info(const struct wb_wasm_image *image, struct wb_wasm_info *info)
@@ -57,15 +59,16 @@ void wb_wasm_image_info(const struct wb_wasm_image *image, struct wb_wasm_info *
     if (version >> 24 != 0) {
         uint32_t max = header(image, H_MEMORY_MAX);
         info->memory_min = (uint64_t)header(image, H_MEMORY_MIN) << page_log2;
-        info->memory_max = max == UINT32_MAX ? 0 : (uint64_t)max << page_log2;
+        info->memory_max = max == UINT32_MAX ? (uint64_t)1 << 32 : (uint64_t)max << page_log2;
     }
-    info->ram_len = instance_ram_len(low(header(image, H_GLOBAL_SLOTS)), tables, entries,
-                                     low(header(image, H_ELEM_COUNT)), header(image, H_DATA_COUNT));
+    info->ram_len =
+        wb_wasm_instance_ram_len(low(header(image, H_GLOBAL_SLOTS)), tables, entries,
+                                 low(header(image, H_ELEM_COUNT)), header(image, H_DATA_COUNT));
 }
 
 /* ---- types -------------------------------------------------------------------------------- */
 
-void func_type_get(const struct wb_wasm_image *image, uint32_t type, struct func_type *out)
+void wb_wasm_func_type_get(const struct wb_wasm_image *image, uint32_t type, struct func_type *out)
 {
     const uint32_t *index = image_at(image, header(image, H_TYPES));
     const uint32_t *record = image_at(image, index[type]);
@@ -83,7 +86,7 @@ enum wb_err wb_wasm_func_signature(const struct wb_wasm_image *image, uint32_t f
     if (func >= header(image, H_TYPES_FUNCS) >> 16) {
         return WB_ERR_NOT_FOUND;
     }
-    func_type_get(image, low(func_entry(image, func)[0]), &type);
+    wb_wasm_func_type_get(image, low(func_entry(image, func)[0]), &type);
     size_t count = (size_t)type.params + type.results;
     if (cap < count + 2) {
         return WB_ERR_SPACE;
@@ -106,7 +109,7 @@ bool wb_wasm_func_has_signature(const struct wb_wasm_image *image, uint32_t func
     if (func >= header(image, H_TYPES_FUNCS) >> 16) {
         return false;
     }
-    func_type_get(image, low(func_entry(image, func)[0]), &type);
+    wb_wasm_func_type_get(image, low(func_entry(image, func)[0]), &type);
     unsigned count = (unsigned)type.params + type.results;
     for (unsigned i = 0; i < count; i++) {
         if (i == type.params && *signature++ != '>') {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Instances: laying out the arena, initialisers, calls and their results, traps. Arena, from its start: globals, tables,
- * dropped flags, stack, linear memory. */
+/* Instances: laying out the arena, initialisers, calls and their results, traps. Arena, from its
+ * start: globals, tables, dropped flags, stack, linear memory. */
 #include "run.h"
 
 /* ---- set-up ------------------------------------------------------------------------------- */
@@ -28,8 +28,8 @@ static enum wb_err lacks(struct wb_fault *fault, const char *what)
                         0);
 }
 
-static enum wb_err tables_take(struct wb_wasm_instance *inst, struct arena *arena,
-                               uint32_t extra, struct wb_fault *fault)
+static enum wb_err tables_take(struct wb_wasm_instance *inst, struct arena *arena, uint32_t extra,
+                               struct wb_fault *fault)
 {
     const uint32_t *entry = image_at(&inst->image, header(&inst->image, H_TABLES));
     inst->tables = take(arena, inst->table_count * sizeof *inst->tables);
@@ -42,7 +42,8 @@ static enum wb_err tables_take(struct wb_wasm_instance *inst, struct arena *aren
         room = entry[1] > UINT32_MAX - room ? 0 : room;
         table->len = entry[1];
         table->cap = entry[1] + room;
-        table->elems = (uint64_t)table->cap * 4 > arena->left ? NULL : take(arena, (size_t)table->cap * 4);
+        table->elems =
+            (uint64_t)table->cap * 4 > arena->left ? NULL : take(arena, (size_t)table->cap * 4);
         if (table->elems == NULL) {
             return lacks(fault, "arena has no room for tables");
         }
@@ -51,8 +52,8 @@ static enum wb_err tables_take(struct wb_wasm_instance *inst, struct arena *aren
     return WB_OK;
 }
 
-static enum wb_err memory_take(struct wb_wasm_instance *inst, struct arena *arena,
-                               uint32_t wanted, struct wb_fault *fault)
+static enum wb_err memory_take(struct wb_wasm_instance *inst, struct arena *arena, uint32_t wanted,
+                               struct wb_fault *fault)
 {
     uint32_t version = header(&inst->image, H_VERSION);
     inst->page_log2 = (uint8_t)(version >> 16);
@@ -134,8 +135,9 @@ static enum wb_err imports_bind(struct wb_wasm_instance *inst,
     for (uint32_t cursor = 0; wb_wasm_import_next(&inst->image, &cursor, &entry);) {
         bool is_func = entry.kind == WB_WASM_FUNC;
         bool is_global = entry.kind == WB_WASM_GLOBAL;
-        if ((is_func && entry.index >= cfg->func_count)
-            || (is_global && entry.index >= cfg->global_count)) {
+        bool unknown = entry.index == UINT16_MAX; /* installed with any_import */
+        if (unknown || (is_func && entry.index >= cfg->func_count) ||
+            (is_global && entry.index >= cfg->global_count)) {
             return wb_fault_set(fault, WB_ERR_IMPORT, "the host lacks an import of the image",
                                 "install the module again", UINT32_MAX, 0);
         }
@@ -156,7 +158,7 @@ static enum wb_wasm_trap_kind segments_init(struct wb_wasm_instance *inst)
         uint32_t mode = *at++;
         if ((mode & 0xff) == 0) {
             at = evaluate(inst, at, &offset);
-            trap = table_init(inst, mode >> 16, i, (uint32_t)offset, 0, at[1]);
+            trap = wb_wasm_table_init(inst, mode >> 16, i, (uint32_t)offset, 0, at[1]);
             if (trap != WB_WASM_TRAP_NONE) {
                 return trap;
             }
@@ -170,7 +172,7 @@ static enum wb_wasm_trap_kind segments_init(struct wb_wasm_instance *inst)
     for (uint32_t i = 0; i < header(&inst->image, H_DATA_COUNT); i++) {
         if (*at++ == 0) {
             at = evaluate(inst, at, &offset);
-            trap = memory_init(inst, i, (uint32_t)offset, 0, *at);
+            trap = wb_wasm_memory_init(inst, i, (uint32_t)offset, 0, *at);
             if (trap != WB_WASM_TRAP_NONE) {
                 return trap;
             }
@@ -236,7 +238,8 @@ enum wb_err wb_wasm_instance_init(struct wb_wasm_instance *inst, const struct wb
 
 /* ---- calls -------------------------------------------------------------------------------- */
 
-void values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots, uint64_t *values)
+void wb_wasm_values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots,
+                           uint64_t *values)
 {
     for (unsigned i = 0; i < count; i++) {
         bool wide = type_slots(types[i]) == 2;
@@ -245,7 +248,8 @@ void values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots, 
     }
 }
 
-void values_pack(const uint8_t *types, unsigned count, const uint64_t *values, uint32_t *slots)
+void wb_wasm_values_pack(const uint8_t *types, unsigned count, const uint64_t *values,
+                         uint32_t *slots)
 {
     for (unsigned i = 0; i < count; i++) {
         *slots++ = (uint32_t)values[i];
@@ -269,7 +273,7 @@ enum wb_err wb_wasm_call(struct wb_wasm_instance *inst, uint32_t func, const uin
         return WB_ERR_NOT_FOUND;
     }
     const uint32_t *entry = func_entry(&inst->image, func);
-    func_type_get(&inst->image, entry[0] & 0xffff, &type);
+    wb_wasm_func_type_get(&inst->image, entry[0] & 0xffff, &type);
     if (arg_count != type.params) {
         return WB_ERR_VALUE;
     }
@@ -287,7 +291,7 @@ enum wb_err wb_wasm_call(struct wb_wasm_instance *inst, uint32_t func, const uin
         trap_now(inst, WB_WASM_TRAP_STACK);
         return type.params == 0 ? WB_OK : WB_ERR_MEMORY;
     }
-    values_pack(type.items, type.params, args, inst->stack);
+    wb_wasm_values_pack(type.items, type.params, args, inst->stack);
     inst->csp -= 2;
     inst->csp[0] = 0;
     inst->csp[1] = 0;
@@ -310,7 +314,7 @@ enum wb_wasm_status wb_wasm_run(struct wb_wasm_instance *inst, uint32_t fuel)
     if (inst->status != WB_WASM_READY && inst->status != WB_WASM_OUT_OF_FUEL) {
         return (enum wb_wasm_status)inst->status;
     }
-    inst->status = (uint8_t)interpret(inst, fuel < 1u << 27 ? fuel : 1u << 27);
+    inst->status = (uint8_t)wb_wasm_interpret(inst, fuel < 1u << 27 ? fuel : 1u << 27);
     return (enum wb_wasm_status)inst->status;
 }
 
@@ -321,8 +325,9 @@ enum wb_err wb_wasm_resume(struct wb_wasm_instance *inst, const uint64_t *result
         return WB_ERR_STATE;
     }
     /* Behind the call: [op | base << 16] [function] [type] */
-    func_type_get(&inst->image, inst->pc[-1], &type);
-    values_pack(type.items + type.params, type.results, results, inst->fp + (inst->pc[-3] >> 16));
+    wb_wasm_func_type_get(&inst->image, inst->pc[-1], &type);
+    wb_wasm_values_pack(type.items + type.params, type.results, results,
+                        inst->fp + (inst->pc[-3] >> 16));
     inst->status = WB_WASM_READY;
     return WB_OK;
 }
@@ -343,9 +348,10 @@ size_t wb_wasm_results(const struct wb_wasm_instance *inst, uint64_t *results, s
     if (inst->status != WB_WASM_DONE || inst->call_func >= inst->func_count) {
         return 0;
     }
-    func_type_get(&inst->image, func_entry(&inst->image, inst->call_func)[0] & 0xffff, &type);
+    wb_wasm_func_type_get(&inst->image, func_entry(&inst->image, inst->call_func)[0] & 0xffff,
+                          &type);
     size_t count = type.results < cap ? type.results : cap;
-    values_unpack(type.items + type.params, (unsigned)count, inst->stack, results);
+    wb_wasm_values_unpack(type.items + type.params, (unsigned)count, inst->stack, results);
     return type.results;
 }
 
@@ -379,8 +385,7 @@ uint32_t wb_wasm_memory_backed(const struct wb_wasm_instance *inst)
     return inst->memory_len;
 }
 
-enum wb_err wb_wasm_global_get(const struct wb_wasm_instance *inst, uint32_t index,
-                               uint64_t *value)
+enum wb_err wb_wasm_global_get(const struct wb_wasm_instance *inst, uint32_t index, uint64_t *value)
 {
     if (index >= header(&inst->image, H_TABLES_GLOBALS) >> 16) {
         return WB_ERR_NOT_FOUND;
@@ -435,7 +440,8 @@ static uint32_t leb_read(const uint8_t **at)
     return value;
 }
 
-/* Where code at an image offset comes from: the newest map that begins at or before it, and its last such entry. */
+/* Where code at an image offset comes from: the newest map that begins at or before it, and its
+ * last such entry. */
 static void locate(const struct wb_wasm_image *image, uint32_t offset, uint32_t *func,
                    uint32_t *module_offset)
 {
@@ -486,7 +492,8 @@ void wb_wasm_trap_get(const struct wb_wasm_instance *inst, struct wb_wasm_trap *
     trap->backed = inst->memory_len;
     trap->declared = wb_wasm_memory_declared(inst);
     if (in_image(inst, inst->pc)) {
-        trap->image_offset = (uint32_t)((const uint8_t *)inst->pc - (const uint8_t *)inst->image.base);
+        trap->image_offset =
+            (uint32_t)((const uint8_t *)inst->pc - (const uint8_t *)inst->image.base);
         locate(&inst->image, trap->image_offset, &trap->func, &trap->offset);
     }
 }

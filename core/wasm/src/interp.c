@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* The loop that executes slot code.
  *
- * Fuel costs nothing on straight code: limit is the address at which pc would be when the fuel is used up. A taken
- * branch moves limit by as much as pc, and looks whether pc has passed it; so each word executed costs one unit.
- * A call pushes a record of two words from the stack's end down: where to return to (bytes from the image's start;
- * 0: the call came from outside) and the caller's frame. */
+ * Fuel costs nothing on straight code: limit is the address at which pc would be when the fuel is
+ * used up. A taken branch moves limit by as much as pc, and looks whether pc has passed it; so each
+ * word executed costs one unit. A call pushes a record of two words from the stack's end down:
+ * where to return to (bytes from the image's start; 0: the call came from outside) and the caller's
+ * frame. */
 #include "access.h"
 #include "run.h"
 
@@ -21,11 +22,11 @@
 #define U16          (w >> 16)
 #define FP16         (*(uint32_t *)((uint8_t *)fp + (w >> 14 & 0x3fffc)))
 
-#define OP(name)     op_##name:
+#define OP(name) op_##name:
 #define NEXT                                                                                       \
     do {                                                                                           \
         w = *pc++;                                                                                 \
-        goto *table[w & 0xff];                                                                    \
+        goto *table[w & 0xff];                                                                     \
     } while (0)
 #define TRAP(kind)                                                                                 \
     do {                                                                                           \
@@ -126,7 +127,7 @@
     uint32_t start = (address);                                                                    \
     uint32_t off = (offset);                                                                       \
     uint32_t ea = start + off;                                                                     \
-    if ((ea < off || ea >= safe) && !memory_edge(inst, start, off, (size))) {                      \
+    if ((ea < off || ea >= safe) && !wb_wasm_memory_edge(inst, start, off, (size))) {              \
         goto trapped;                                                                              \
     }                                                                                              \
     uint8_t *p = memory + ea;
@@ -147,13 +148,13 @@
 #define ACCESS(name, size, statement)                                                              \
     OP(name)                                                                                       \
     {                                                                                              \
-        ADDRESS(A, w >> 24, size)                                                                     \
+        ADDRESS(A, w >> 24, size)                                                                  \
         statement;                                                                                 \
         NEXT;                                                                                      \
     }                                                                                              \
     OP(name##X)                                                                                    \
     {                                                                                              \
-        ADDRESS(A, *pc, size)                                                                         \
+        ADDRESS(A, *pc, size)                                                                      \
         pc++;                                                                                      \
         statement;                                                                                 \
         NEXT;                                                                                      \
@@ -162,7 +163,7 @@
 static enum wb_wasm_host host_call(struct wb_wasm_instance *inst, uint32_t *slots, uint32_t func,
                                    uint32_t type);
 
-enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel)
+enum wb_wasm_status wb_wasm_interpret(struct wb_wasm_instance *inst, uint32_t fuel)
 {
     static const void *const labels[] = {
 #define OP_LABEL(name) &&op_##name,
@@ -170,7 +171,9 @@ enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel)
 #undef OP_LABEL
     };
     const void *const *table = labels;
-    __asm__("" : "+r"(table)); /* keeps its address in a register: compilers would make it anew for each jump */
+    __asm__(""
+            : "+r"(table)); /* keeps its address in a register: compilers would make it anew for
+                               each jump */
     const uint32_t *pc = inst->pc;
     uint32_t *fp = inst->fp;
     uint32_t *csp = inst->csp;
@@ -263,8 +266,8 @@ enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel)
     BINARY(I32_ROTL, a << (b & 31) | a >> (-b & 31))
     BINARY(I32_ROTR, a >> (b & 31) | a << (-b & 31))
     BINARY_CONST(I32_ADDK, a + b)
-    BINARY_CONST(I32_MULK, a *b)
-    BINARY_CONST(I32_ANDK, a &b)
+    BINARY_CONST(I32_MULK, a * b)
+    BINARY_CONST(I32_ANDK, a & b)
     BINARY_CONST(I32_ORK, a | b)
     BINARY_CONST(I32_XORK, a ^ b)
     OP(I32_SHL_ADDK)
@@ -345,7 +348,7 @@ enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel)
     OP(CALLB)
     base = U16;
     code = image_at(&inst->image, *pc++);
-call: {
+call : {
     uint32_t frame = code[0];
     uint32_t *callee = fp + base;
     if ((size_t)(csp - callee) < (frame & 0xffff) + 4u) {
@@ -447,8 +450,8 @@ host:
 
     BINARY64(I64_ADD, a + b)
     BINARY64(I64_SUB, a - b)
-    BINARY64(I64_MUL, a *b)
-    BINARY64(I64_AND, a &b)
+    BINARY64(I64_MUL, a * b)
+    BINARY64(I64_AND, a & b)
     BINARY64(I64_OR, a | b)
     BINARY64(I64_XOR, a ^ b)
     BINARY64(I64_SHL, a << (b & 63))
@@ -490,14 +493,15 @@ host:
     slots_put64(inst->globals + U16, slots_get64(PAIR(8)));
     NEXT;
 
-    OP(I64_DIV_S) OP(I64_DIV_U) OP(I64_REM_S) OP(I64_REM_U) OP(I64_ROTL) OP(I64_ROTR)
-    OP(F32_ADD) OP(F32_SUB) OP(F32_MUL) OP(F32_DIV) OP(F32_MIN) OP(F32_MAX) OP(F32_COPYSIGN)
-    OP(F64_ADD) OP(F64_SUB) OP(F64_MUL) OP(F64_DIV) OP(F64_MIN) OP(F64_MAX) OP(F64_COPYSIGN)
-    OP(F32_EQ) OP(F32_NE) OP(F32_LT) OP(F32_GT) OP(F32_LE) OP(F32_GE)
-    OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT) OP(F64_LE) OP(F64_GE)
-    OP(UNARY)
+    OP(I64_DIV_S)
+    OP(I64_DIV_U)
+    OP(I64_REM_S) OP(I64_REM_U) OP(I64_ROTL) OP(I64_ROTR) OP(F32_ADD) OP(F32_SUB) OP(F32_MUL)
+        OP(F32_DIV) OP(F32_MIN) OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL)
+            OP(F64_DIV) OP(F64_MIN) OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT)
+                OP(F32_GT) OP(F32_LE) OP(F32_GE) OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT)
+                    OP(F64_LE) OP(F64_GE) OP(UNARY)
     {
-        enum wb_wasm_trap_kind trap = op_slow(fp, w);
+        enum wb_wasm_trap_kind trap = wb_wasm_op_slow(fp, w);
         if (trap != WB_WASM_TRAP_NONE) {
             inst->trap = (uint8_t)trap;
             goto trapped;
@@ -505,12 +509,13 @@ host:
         NEXT;
     }
 
-    OP(MEM_SIZE) OP(MEM_GROW) OP(MEM_COPY) OP(MEM_FILL) OP(MEM_INIT) OP(DATA_DROP)
-    OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE) OP(TABLE_GROW) OP(TABLE_FILL) OP(TABLE_COPY)
-    OP(TABLE_INIT) OP(ELEM_DROP)
+    OP(MEM_SIZE)
+    OP(MEM_GROW)
+    OP(MEM_COPY) OP(MEM_FILL) OP(MEM_INIT) OP(DATA_DROP) OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE)
+        OP(TABLE_GROW) OP(TABLE_FILL) OP(TABLE_COPY) OP(TABLE_INIT) OP(ELEM_DROP)
     {
         uint32_t cost = 0;
-        enum wb_wasm_trap_kind trap = op_bulk(inst, fp, w, *pc, &cost);
+        enum wb_wasm_trap_kind trap = wb_wasm_op_bulk(inst, fp, w, *pc, &cost);
         if (trap != WB_WASM_TRAP_NONE) {
             inst->trap = (uint8_t)trap;
             goto trapped;
@@ -518,7 +523,8 @@ host:
         pc++;
         safe = memory_safe(inst);
         /* The next branch notices when that was too much. */
-        limit = limit > (uintptr_t)pc && cost < limit - (uintptr_t)pc ? limit - cost : (uintptr_t)pc;
+        limit =
+            limit > (uintptr_t)pc && cost < limit - (uintptr_t)pc ? limit - cost : (uintptr_t)pc;
         NEXT;
     }
 
@@ -569,12 +575,12 @@ static enum wb_wasm_host host_call(struct wb_wasm_instance *inst, uint32_t *slot
 {
     uint64_t values[WB_WASM_HOST_SLOTS];
     struct func_type t;
-    func_type_get(&inst->image, type, &t);
-    values_unpack(t.items, t.params, slots, values);
+    wb_wasm_func_type_get(&inst->image, type, &t);
+    wb_wasm_values_unpack(t.items, t.params, slots, values);
     const struct wb_wasm_host_func *host = &inst->funcs[func_entry(&inst->image, func)[1]];
     enum wb_wasm_host result = host->fn(host->ctx, inst, values);
     if (result == WB_WASM_HOST_DONE) {
-        values_pack(t.items + t.params, t.results, values, slots);
+        wb_wasm_values_pack(t.items + t.params, t.results, values, slots);
     }
     return result;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Operations that the interpreter's loop calls: floats, rare 64-bit integers, bulk memory, tables. */
+/* Operations that the interpreter's loop calls: floats, rare 64-bit integers, bulk memory, tables.
+ */
 #include "run.h"
 #include "softfloat.h"
 
@@ -112,7 +113,8 @@ static enum wb_wasm_trap_kind outcome_trap(enum wb_float_outcome outcome)
     RET_TRAP(NONE);
 }
 
-/* Truncations: kind's bit 0: unsigned, bit 1: from f64, bit 2: to i64, as the saturating opcodes count them. */
+/* Truncations: kind's bit 0: unsigned, bit 1: from f64, bit 2: to i64, as the saturating opcodes
+ * count them. */
 static enum wb_float_outcome truncate(unsigned kind, const uint32_t *a, uint32_t *d)
 {
     uint64_t from = (kind & 2) != 0 ? slots_get64(a) : a[0];
@@ -190,7 +192,7 @@ static enum wb_wasm_trap_kind unary(unsigned which, const uint32_t *slot, uint32
     RET_TRAP(NONE);
 }
 
-enum wb_wasm_trap_kind op_slow(uint32_t *fp, uint32_t word)
+enum wb_wasm_trap_kind wb_wasm_op_slow(uint32_t *fp, uint32_t word)
 {
     unsigned op = word & 0xff;
     uint32_t *d = fp + (word >> 8 & 0xff);
@@ -227,7 +229,8 @@ static bool memory_has(const struct wb_wasm_instance *inst, uint64_t at, uint64_
     return at + len <= inst->memory_len;
 }
 
-bool memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset, uint32_t size)
+bool wb_wasm_memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset,
+                         uint32_t size)
 {
     uint64_t at = (uint64_t)base + offset;
     if (memory_has(inst, at, size)) {
@@ -263,8 +266,8 @@ static const uint32_t *expr_skip(const uint32_t *at)
     }
 }
 
-enum wb_wasm_trap_kind memory_init(struct wb_wasm_instance *inst, uint32_t segment, uint32_t to,
-                                   uint32_t from, uint32_t count)
+enum wb_wasm_trap_kind wb_wasm_memory_init(struct wb_wasm_instance *inst, uint32_t segment,
+                                           uint32_t to, uint32_t from, uint32_t count)
 {
     const uint32_t *at = image_at(&inst->image, header(&inst->image, H_DATAS));
     uint32_t flag = (header(&inst->image, H_ELEM_COUNT) & 0xffff) + segment;
@@ -292,8 +295,9 @@ enum wb_wasm_trap_kind memory_init(struct wb_wasm_instance *inst, uint32_t segme
 
 /* ---- tables ------------------------------------------------------------------------------- */
 
-enum wb_wasm_trap_kind table_init(struct wb_wasm_instance *inst, uint32_t table, uint32_t segment,
-                                  uint32_t to, uint32_t from, uint32_t count)
+enum wb_wasm_trap_kind wb_wasm_table_init(struct wb_wasm_instance *inst, uint32_t table,
+                                          uint32_t segment, uint32_t to, uint32_t from,
+                                          uint32_t count)
 {
     const uint32_t *at = image_at(&inst->image, header(&inst->image, H_ELEMS));
     struct wb_wasm_table *t = &inst->tables[table];
@@ -348,8 +352,8 @@ static enum wb_wasm_trap_kind table_copy(struct wb_wasm_instance *inst, uint32_t
     RET_TRAP(NONE);
 }
 
-enum wb_wasm_trap_kind op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
-                               uint32_t ext, uint32_t *cost)
+enum wb_wasm_trap_kind wb_wasm_op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
+                                       uint32_t ext, uint32_t *cost)
 {
     uint32_t *d = fp + (word >> 8 & 0xff);
     uint32_t a = fp[word >> 16 & 0xff];
@@ -379,7 +383,7 @@ enum wb_wasm_trap_kind op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint
         }
         *cost = b;
         break;
-    case OP_MEM_INIT: *cost = b; return memory_init(inst, ext, *d, a, b);
+    case OP_MEM_INIT: *cost = b; return wb_wasm_memory_init(inst, ext, *d, a, b);
     case OP_DATA_DROP:
         ext += header(&inst->image, H_ELEM_COUNT) & 0xffff;
         inst->dropped[ext / 32] |= 1u << ext % 32;
@@ -412,7 +416,7 @@ enum wb_wasm_trap_kind op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint
         *cost = b * 4;
         break;
     case OP_TABLE_COPY: *cost = b * 4; return table_copy(inst, ext, *d, a, b);
-    default: *cost = b * 4; return table_init(inst, ext >> 16, ext & 0xffff, *d, a, b);
+    default: *cost = b * 4; return wb_wasm_table_init(inst, ext >> 16, ext & 0xffff, *d, a, b);
     }
     RET_TRAP(NONE);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* What the parts of the run time share. interp.c: the loop; ops.c: operations out of line; instance.c: set-up, calls,
- * results; image.c: what an image contains. */
+/* What the parts of the run time share. interp.c: the loop; ops.c: operations out of line;
+ * instance.c: set-up, calls, results; image.c: what an image contains. */
 #ifndef WB_WASM_RUN_H
 #define WB_WASM_RUN_H
 
 #include "format.h"
 
 /* Arena bytes for globals, tables and dropped flags. */
-uint32_t instance_ram_len(uint32_t global_slots, uint32_t tables, uint32_t table_entries,
-                          uint32_t elems, uint32_t datas);
+uint32_t wb_wasm_instance_ram_len(uint32_t global_slots, uint32_t tables, uint32_t table_entries,
+                                  uint32_t elems, uint32_t datas);
 
 static inline uint32_t header(const struct wb_wasm_image *image, enum image_header field)
 {
@@ -30,7 +30,7 @@ struct func_type {
     uint16_t params, results, param_slots, result_slots;
     const uint8_t *items; /* parameters, then results */
 };
-void func_type_get(const struct wb_wasm_image *image, uint32_t type, struct func_type *out);
+void wb_wasm_func_type_get(const struct wb_wasm_image *image, uint32_t type, struct func_type *out);
 
 static inline uint64_t slots_get64(const uint32_t *slot)
 {
@@ -43,19 +43,22 @@ static inline void slots_put64(uint32_t *slot, uint64_t value)
     slot[1] = (uint32_t)(value >> 32);
 }
 
-/* Operations that take the address of their word's slots; the result is a trap or WB_WASM_TRAP_NONE. */
-enum wb_wasm_trap_kind op_slow(uint32_t *fp, uint32_t word);
-enum wb_wasm_trap_kind op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
-                               uint32_t ext, uint32_t *cost);
+/* Operations that take the address of their word's slots; the result is a trap or
+ * WB_WASM_TRAP_NONE. */
+enum wb_wasm_trap_kind wb_wasm_op_slow(uint32_t *fp, uint32_t word);
+enum wb_wasm_trap_kind wb_wasm_op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
+                                       uint32_t ext, uint32_t *cost);
 
 /* Table and memory initialisation, as table.init and memory.init do it. */
-enum wb_wasm_trap_kind table_init(struct wb_wasm_instance *inst, uint32_t table, uint32_t segment,
-                                  uint32_t to, uint32_t from, uint32_t count);
-enum wb_wasm_trap_kind memory_init(struct wb_wasm_instance *inst, uint32_t segment, uint32_t to,
-                                   uint32_t from, uint32_t count);
+enum wb_wasm_trap_kind wb_wasm_table_init(struct wb_wasm_instance *inst, uint32_t table,
+                                          uint32_t segment, uint32_t to, uint32_t from,
+                                          uint32_t count);
+enum wb_wasm_trap_kind wb_wasm_memory_init(struct wb_wasm_instance *inst, uint32_t segment,
+                                           uint32_t to, uint32_t from, uint32_t count);
 
 /* Whether size bytes at base + offset are there; otherwise notes the trap. */
-bool memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset, uint32_t size);
+bool wb_wasm_memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset,
+                         uint32_t size);
 /* Accesses below this need no look at the memory's last bytes. */
 static inline uint32_t memory_safe(const struct wb_wasm_instance *inst)
 {
@@ -63,10 +66,12 @@ static inline uint32_t memory_safe(const struct wb_wasm_instance *inst)
 }
 
 /* Moves a host function's or caller's values between slots and 64-bit words. */
-void values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots, uint64_t *values);
-void values_pack(const uint8_t *types, unsigned count, const uint64_t *values, uint32_t *slots);
+void wb_wasm_values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots,
+                           uint64_t *values);
+void wb_wasm_values_pack(const uint8_t *types, unsigned count, const uint64_t *values,
+                         uint32_t *slots);
 
-enum wb_wasm_status interpret(struct wb_wasm_instance *inst, uint32_t fuel);
+enum wb_wasm_status wb_wasm_interpret(struct wb_wasm_instance *inst, uint32_t fuel);
 
 static inline bool bit_get(const uint32_t *bits, uint32_t index)
 {

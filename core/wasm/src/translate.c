@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Function bodies: validation (the algorithm of the specification's appendix) and allocation of slots, in one pass.
+/* Function bodies: validation (the algorithm of the specification's appendix) and allocation of
+ * slots, in one pass.
  *
- * Each operand has a home: the slot behind the locals at its place in the operand stack. local.get and const do
- * not produce code: their operand is a note (LOCAL, CONST) until an instruction uses it. An i32 comparison waits one
- * instruction for a branch. Where control flow meets (block, loop, if, else, end, branches with values) all operands
- * are brought home, so below a block's height everything is at home always. */
+ * Each operand has a home: the slot behind the locals at its place in the operand stack. local.get
+ * and const do not produce code: their operand is a note (LOCAL, CONST) until an instruction uses
+ * it. An i32 comparison waits one instruction for a branch. Where control flow meets (block, loop,
+ * if, else, end, branches with values) all operands are brought home, so below a block's height
+ * everything is at home always. */
 #include "back.h"
 
 enum note { HOME, LOCAL, CONST };
@@ -37,7 +39,7 @@ static unsigned word_note(uint32_t word)
     return word >> 3 & 3;
 }
 
-void operands_reset(struct wb_wasm_install *x)
+void wb_wasm_operands_reset(struct wb_wasm_install *x)
 {
     x->operands = x->cfg.mem;
     x->control = (struct wb_wasm_control *)(void *)((uint8_t *)x->cfg.mem + x->cfg.mem_len);
@@ -51,11 +53,11 @@ static bool push_word(struct wb_wasm_install *x, uint32_t word)
 {
     uint32_t *place = x->operands + x->operand_count;
     if ((uint8_t *)(place + 1) > (uint8_t *)x->control) {
-        over_limit(x, "too many operands and blocks at a time");
+        wb_wasm_over_limit(x, "too many operands and blocks at a time");
         return false;
     }
     if (x->slots > 0xfff0) {
-        over_limit(x, "function needs too many slots");
+        wb_wasm_over_limit(x, "function needs too many slots");
         return false;
     }
     *place = word;
@@ -67,7 +69,7 @@ static bool push_word(struct wb_wasm_install *x, uint32_t word)
     return true;
 }
 
-bool operand_push_type(struct wb_wasm_install *x, unsigned type)
+bool wb_wasm_operand_push_type(struct wb_wasm_install *x, unsigned type)
 {
     return push_word(x, operand_word(type, HOME, 0));
 }
@@ -78,7 +80,7 @@ static unsigned slot_of(struct wb_wasm_install *x, const struct operand *o)
     if (o->note != CONST) {
         return o->slot;
     }
-    back_const(x, o->home, type_slots(o->type), (uint64_t)(int64_t)o->value);
+    wb_wasm_back_const(x, o->home, type_slots(o->type), (uint64_t)(int64_t)o->value);
     return o->home;
 }
 
@@ -91,8 +93,10 @@ static const struct wb_wasm_control *top(const struct wb_wasm_install *x)
 
 static struct operand operand_of(uint32_t word, unsigned home)
 {
-    struct operand o = {.type = (uint8_t)word_type(word), .note = (uint8_t)word_note(word),
-                        .home = (uint16_t)home, .slot = (uint16_t)home};
+    struct operand o = {.type = (uint8_t)word_type(word),
+                        .note = (uint8_t)word_note(word),
+                        .home = (uint16_t)home,
+                        .slot = (uint16_t)home};
     if (o.note == LOCAL) {
         o.slot = (uint16_t)(word >> 5);
     } else if (o.note == CONST) {
@@ -124,7 +128,7 @@ static struct operand pop(struct wb_wasm_install *x, unsigned type)
     return o;
 }
 
-bool operand_pop_type(struct wb_wasm_install *x, unsigned type)
+bool wb_wasm_operand_pop_type(struct wb_wasm_install *x, unsigned type)
 {
     (void)pop(x, type);
     return !failed(x);
@@ -155,7 +159,7 @@ static void flush(struct wb_wasm_install *x, unsigned count)
         home -= width;
         struct operand o = operand_of(word, home);
         if (o.note == LOCAL) {
-            back_move(x, home, o.slot, width);
+            wb_wasm_back_move(x, home, o.slot, width);
         } else if (o.note == CONST) {
             (void)slot_of(x, &o);
         } else {
@@ -173,7 +177,7 @@ static void flush_local(struct wb_wasm_install *x, unsigned slot)
         uint32_t word = x->operands[i - 1];
         home -= type_slots(word_type(word));
         if (word_note(word) == LOCAL && word >> 5 == slot) {
-            back_move(x, home, slot, type_slots(word_type(word)));
+            wb_wasm_back_move(x, home, slot, type_slots(word_type(word)));
             x->operands[i - 1] = operand_word(word_type(word), HOME, 0);
         }
     }
@@ -197,7 +201,7 @@ static void pending_flush(struct wb_wasm_install *x)
     if (x->pending) {
         struct compare c = pending_compare(x, x->slots - 1u);
         x->pending = 0;
-        back_compare(x, &c, c.home);
+        wb_wasm_back_compare(x, &c, c.home);
     }
 }
 
@@ -210,11 +214,8 @@ static struct compare pop_condition(struct wb_wasm_install *x)
     if (waits) {
         return pending_compare(x, o.home);
     }
-    return (struct compare){.cond = C_NE,
-                            .has_imm = true,
-                            .a = (uint16_t)slot_of(x, &o),
-                            .imm = 0,
-                            .home = o.home};
+    return (struct compare){
+        .cond = C_NE, .has_imm = true, .a = (uint16_t)slot_of(x, &o), .imm = 0, .home = o.home};
 }
 
 static void compare_wait(struct wb_wasm_install *x, enum cond cond, const struct operand *a,
@@ -231,16 +232,18 @@ static void compare_wait(struct wb_wasm_install *x, enum cond cond, const struct
 /* which: place of the opcode after i32.eq: eq ne lt_s lt_u gt_s gt_u le_s le_u ge_s ge_u */
 static void compare_i32(struct wb_wasm_install *x, unsigned which)
 {
-    static const uint8_t conds[] = {C_EQ, C_NE, C_LT_S, C_LT_U, C_LT_S, C_LT_U, C_GE_S, C_GE_U, C_GE_S, C_GE_U};
+    static const uint8_t conds[] = {C_EQ,   C_NE,   C_LT_S, C_LT_U, C_LT_S,
+                                    C_LT_U, C_GE_S, C_GE_U, C_GE_S, C_GE_U};
     static const uint8_t swapped[] = {0, 0, 0, 0, 1, 1, 1, 1, 0, 0};
     struct operand b = pop(x, WB_WASM_I32);
     struct operand a = pop(x, WB_WASM_I32);
     enum cond cond = (enum cond)conds[which];
     bool swap = swapped[which];
-    if (b.note == HOME && back_take_const(x, b.home, &b.value)) {
+    if (b.note == HOME && wb_wasm_back_take_const(x, b.home, &b.value)) {
         b.note = CONST;
     }
-    if (swap && b.note == CONST && a.note != CONST && b.value != (cond >= C_LT_U ? -1 : INT32_MAX)) {
+    if (swap && b.note == CONST && a.note != CONST &&
+        b.value != (cond >= C_LT_U ? -1 : INT32_MAX)) {
         /* a > k is a >= k + 1; a <= k is a < k + 1 */
         b.value++;
         compare_wait(x, (enum cond)(cond ^ 1), &a, &b);
@@ -264,14 +267,15 @@ static void eqz_i32(struct wb_wasm_install *x)
 
 static void compare_i64(struct wb_wasm_install *x, unsigned which)
 {
-    static const uint8_t conds[] = {C_EQ, C_NE, C_LT_S, C_LT_U, C_LT_S, C_LT_U, C_GE_S, C_GE_U, C_GE_S, C_GE_U};
+    static const uint8_t conds[] = {C_EQ,   C_NE,   C_LT_S, C_LT_U, C_LT_S,
+                                    C_LT_U, C_GE_S, C_GE_U, C_GE_S, C_GE_U};
     struct operand b = pop(x, WB_WASM_I64);
     struct operand a = pop(x, WB_WASM_I64);
     unsigned sa = slot_of(x, &a);
     unsigned sb = slot_of(x, &b);
     bool swap = which >= 4 && which <= 7;
     unsigned d = push(x, WB_WASM_I32);
-    back_op3(x, (enum op)(OP_I64_EQ + conds[which]), d, 1, swap ? sb : sa, swap ? sa : sb);
+    wb_wasm_back_op3(x, (enum op)(OP_I64_EQ + conds[which]), d, 1, swap ? sb : sa, swap ? sa : sb);
 }
 
 /* ---- arithmetic --------------------------------------------------------------------------- */
@@ -285,21 +289,33 @@ static void binary(struct wb_wasm_install *x, enum op op, unsigned in, unsigned 
     b = slot_of(x, &ob);
     a = slot_of(x, &oa);
     unsigned d = push(x, out);
-    back_op3(x, op, d, type_slots(out), a, b);
+    wb_wasm_back_op3(x, op, d, type_slots(out), a, b);
 }
 
 /* which: place of the opcode after i32.add */
 static void binary_i32(struct wb_wasm_install *x, unsigned which)
 {
-    static const uint8_t imm_ops[] = {OP_I32_ADDI, OP_I32_ADDI, OP_I32_MULI, 0, 0, 0, 0, OP_I32_ANDI, OP_I32_ORI,
-                                      OP_I32_XORI, OP_I32_SHLI, OP_I32_SHR_SI, OP_I32_SHR_UI, OP_I32_ROTLI,
+    static const uint8_t imm_ops[] = {OP_I32_ADDI,
+                                      OP_I32_ADDI,
+                                      OP_I32_MULI,
+                                      0,
+                                      0,
+                                      0,
+                                      0,
+                                      OP_I32_ANDI,
+                                      OP_I32_ORI,
+                                      OP_I32_XORI,
+                                      OP_I32_SHLI,
+                                      OP_I32_SHR_SI,
+                                      OP_I32_SHR_UI,
+                                      OP_I32_ROTLI,
                                       OP_I32_ROTLI};
-    static const uint8_t const_ops[15] = {[0] = OP_I32_ADDK, [1] = OP_I32_ADDK, [2] = OP_I32_MULK, [7] = OP_I32_ANDK,
-                                          [8] = OP_I32_ORK, [9] = OP_I32_XORK};
+    static const uint8_t const_ops[15] = {[0] = OP_I32_ADDK, [1] = OP_I32_ADDK, [2] = OP_I32_MULK,
+                                          [7] = OP_I32_ANDK, [8] = OP_I32_ORK,  [9] = OP_I32_XORK};
     struct operand b = pop(x, WB_WASM_I32);
     struct operand a = pop(x, WB_WASM_I32);
     unsigned op = OP_I32_ADD + which;
-    if (b.note == HOME && back_take_const(x, b.home, &b.value)) {
+    if (b.note == HOME && wb_wasm_back_take_const(x, b.home, &b.value)) {
         b.note = CONST;
     }
     bool commutes = op == OP_I32_ADD || op == OP_I32_MUL || (op >= OP_I32_AND && op <= OP_I32_XOR);
@@ -321,7 +337,7 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
         if (value >= -128 && value <= 127) {
             unsigned sa = slot_of(x, &a);
             (void)push(x, WB_WASM_I32);
-            back_op_imm(x, (enum op)imm_ops[which], d, 1, sa, value);
+            wb_wasm_back_op_imm(x, (enum op)imm_ops[which], d, 1, sa, value);
             return;
         }
     }
@@ -329,20 +345,21 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
     if (b.note == CONST && const_op != OP_UNREACHABLE) {
         unsigned sa = slot_of(x, &a);
         (void)push(x, WB_WASM_I32);
-        back_op_const(x, const_op, d, sa, (uint32_t)(op == OP_I32_SUB ? -(int64_t)b.value : b.value));
+        wb_wasm_back_op_const(x, const_op, d, sa,
+                              (uint32_t)(op == OP_I32_SUB ? -(int64_t)b.value : b.value));
         return;
     }
     unsigned sb = slot_of(x, &b);
     unsigned sa = slot_of(x, &a);
     (void)push(x, WB_WASM_I32);
-    back_op3(x, (enum op)op, d, 1, sa, sb);
+    wb_wasm_back_op3(x, (enum op)op, d, 1, sa, sb);
 }
 
 static void unary(struct wb_wasm_install *x, unsigned which, unsigned in, unsigned out)
 {
     unsigned a = pop_slot(x, in);
     unsigned d = push(x, out);
-    back_op_imm(x, OP_UNARY, d, type_slots(out), a, (int)which);
+    wb_wasm_back_op_imm(x, OP_UNARY, d, type_slots(out), a, (int)which);
 }
 
 /* Same bits, other type. */
@@ -368,7 +385,7 @@ static void constant(struct wb_wasm_install *x, unsigned type, uint64_t value)
         (void)push_word(x, operand_word(type, CONST, (int32_t)number));
     } else {
         unsigned d = push(x, type);
-        back_const(x, d, type_slots(type), value);
+        wb_wasm_back_const(x, d, type_slots(type), value);
     }
 }
 
@@ -376,10 +393,10 @@ static void constant(struct wb_wasm_install *x, unsigned type, uint64_t value)
 static void conversion(struct wb_wasm_install *x, unsigned op)
 {
     enum { I = WB_WASM_I32, L = WB_WASM_I64, F = WB_WASM_F32, D = WB_WASM_F64 };
-    static const uint8_t in[] = {L, F, F, D, D, I, I, F, F, D, D, I, I, L, L, D, I, I, L, L, F, F, D, I, L,
-                                 I, I, L, L, L};
-    static const uint8_t out[] = {I, I, I, I, I, L, L, L, L, L, L, F, F, F, F, F, D, D, D, D, D, I, L, F, D,
-                                  I, I, L, L, L};
+    static const uint8_t in[] = {L, F, F, D, D, I, I, F, F, D, D, I, I, L, L,
+                                 D, I, I, L, L, F, F, D, I, L, I, I, L, L, L};
+    static const uint8_t out[] = {I, I, I, I, I, L, L, L, L, L, L, F, F, F, F,
+                                  F, D, D, D, D, D, I, L, F, D, I, I, L, L, L};
     /* promote is 0xbb, reinterpretations 0xbc to 0xbf */
     unsigned n = op - 0xa7;
     unsigned from = n == 20 ? F : in[n];
@@ -389,7 +406,7 @@ static void conversion(struct wb_wasm_install *x, unsigned op)
     } else if (op == 0xac || op == 0xad) {
         unsigned a = pop_slot(x, I);
         unsigned d = push(x, L);
-        back_op_imm(x, op == 0xac ? OP_EXT_S : OP_EXT_U, d, 2, a, 0);
+        wb_wasm_back_op_imm(x, op == 0xac ? OP_EXT_S : OP_EXT_U, d, 2, a, 0);
     } else {
         unary(x, op, from, to);
     }
@@ -432,10 +449,10 @@ static void local_access(struct wb_wasm_install *x, unsigned op, uint32_t index)
     uint32_t last = x->last_at;
     flush_local(x, slot);
     if (o.note == CONST) {
-        back_const(x, slot, type_slots(type), (uint64_t)(int64_t)o.value);
+        wb_wasm_back_const(x, slot, type_slots(type), (uint64_t)(int64_t)o.value);
         back_barrier(x);
-    } else if (o.note != HOME || last != x->last_at || !back_redirect(x, o.home, slot)) {
-        back_move(x, slot, o.slot, type_slots(type));
+    } else if (o.note != HOME || last != x->last_at || !wb_wasm_back_redirect(x, o.home, slot)) {
+        wb_wasm_back_move(x, slot, o.slot, type_slots(type));
         back_barrier(x);
     }
     if (op == 0x22) {
@@ -445,7 +462,7 @@ static void local_access(struct wb_wasm_install *x, unsigned op, uint32_t index)
 
 static void global_access(struct wb_wasm_install *x, bool set, uint32_t index)
 {
-    uint32_t entry = global_entry(x, index);
+    uint32_t entry = wb_wasm_global_entry(x, index);
     unsigned type = entry & 0xff;
     if (failed(x)) {
         return;
@@ -455,10 +472,10 @@ static void global_access(struct wb_wasm_install *x, bool set, uint32_t index)
             invalid(x, "global is immutable");
         }
         unsigned slot = pop_slot(x, type);
-        back_global(x, true, slot, type_slots(type), entry >> 16);
+        wb_wasm_back_global(x, true, slot, type_slots(type), entry >> 16);
     } else {
         unsigned slot = push(x, type);
-        back_global(x, false, slot, type_slots(type), entry >> 16);
+        wb_wasm_back_global(x, false, slot, type_slots(type), entry >> 16);
     }
 }
 
@@ -468,7 +485,7 @@ static unsigned block_params(struct wb_wasm_install *x, unsigned block, struct t
 {
     memset(type, 0, sizeof *type);
     if (block < BLOCK_SIMPLE) {
-        (void)type_get(x, block, type);
+        (void)wb_wasm_type_get(x, block, type);
         return type->params;
     }
     type->results = block == BLOCK_EMPTY ? 0 : 1;
@@ -480,7 +497,7 @@ static unsigned block_params(struct wb_wasm_install *x, unsigned block, struct t
 static unsigned block_item(struct wb_wasm_install *x, unsigned block, const struct type *type,
                            unsigned i)
 {
-    return block < BLOCK_SIMPLE ? type_item(x, type, i) : block & 7;
+    return block < BLOCK_SIMPLE ? wb_wasm_type_item(x, type, i) : block & 7;
 }
 
 static void push_items(struct wb_wasm_install *x, unsigned block, const struct type *type,
@@ -509,7 +526,7 @@ static void unreachable(struct wb_wasm_install *x)
     x->slots = x->control->slot;
     back_barrier(x);
     if (!was_dead) {
-        back_map_chance(x);
+        wb_wasm_back_map_chance(x);
     }
 }
 
@@ -517,7 +534,7 @@ static bool control_push(struct wb_wasm_install *x, enum block_kind kind, unsign
 {
     struct wb_wasm_control *c = x->control - 1;
     if ((uint8_t *)c < (uint8_t *)(x->operands + x->operand_count)) {
-        over_limit(x, "too many operands and blocks at a time");
+        wb_wasm_over_limit(x, "too many operands and blocks at a time");
         return false;
     }
     *c = (struct wb_wasm_control){.type = (uint16_t)block,
@@ -547,7 +564,7 @@ static bool block_type(struct wb_wasm_install *x, int64_t code, unsigned *block)
         return true;
     }
     unsigned type;
-    if (code < -64 || !value_type(x, (unsigned)(code & 0x7f), &type)) {
+    if (code < -64 || !wb_wasm_value_type(x, (unsigned)(code & 0x7f), &type)) {
         malformed(x, "malformed block type");
         return false;
     }
@@ -575,10 +592,10 @@ static void block_begin(struct wb_wasm_install *x, enum block_kind kind, int64_t
     push_items(x, block, &type, 0, params);
     if (kind == BLOCK_LOOP) {
         back_barrier(x);
-        x->control->chain = back_here(x);
+        x->control->chain = wb_wasm_back_here(x);
     } else if (kind == BLOCK_IF) {
-        back_branch_if(x, &cond, true);
-        x->control->else_at = (uint16_t)back_hole(x);
+        wb_wasm_back_branch_if(x, &cond, true);
+        x->control->else_at = (uint16_t)wb_wasm_back_hole(x);
     }
 }
 
@@ -609,11 +626,11 @@ static void block_else(struct wb_wasm_install *x)
     if (failed(x)) {
         return;
     }
-    back_op16(x, OP_BR, 0);
-    back_label_word(x, c);
+    wb_wasm_back_op16(x, OP_BR, 0);
+    wb_wasm_back_label_word(x, c);
     x->dead = c->dead;
     x->polymorphic = 0;
-    back_bind_hole(x, c->else_at);
+    wb_wasm_back_bind_hole(x, c->else_at);
     c->else_at = 0;
     c->kind = BLOCK_ELSE;
     x->slots = c->slot;
@@ -625,7 +642,7 @@ static void emit_return(struct wb_wasm_install *x, const struct type *type);
 
 static void code_end(struct wb_wasm_install *x, struct item *r)
 {
-    back_func_end(x);
+    wb_wasm_back_func_end(x);
     if (x->at + (uint32_t)(r->at - r->start) != x->item_end) {
         malformed(x, "function body's size mismatch");
         return;
@@ -663,10 +680,10 @@ static void block_end(struct wb_wasm_install *x, struct item *r)
     x->dead = c->dead;
     x->polymorphic = c->polymorphic;
     if (c->kind == BLOCK_IF) {
-        back_bind_hole(x, c->else_at);
+        wb_wasm_back_bind_hole(x, c->else_at);
     }
     if (c->kind != BLOCK_LOOP) {
-        back_bind(x, c);
+        wb_wasm_back_bind(x, c);
     }
     back_barrier(x);
     unsigned block = c->type;
@@ -710,7 +727,8 @@ static void label_check(struct wb_wasm_install *x, const struct label *label)
 {
     unsigned here = x->operand_count - x->control->height;
     for (unsigned i = 0; i < label->count; i++) {
-        unsigned want = block_item(x, label->block->type, &label->type, label->first + label->count - 1 - i);
+        unsigned want =
+            block_item(x, label->block->type, &label->type, label->first + label->count - 1 - i);
         if (i >= here) {
             if (!x->polymorphic) {
                 invalid(x, "type mismatch: too few operands for the branch");
@@ -735,8 +753,8 @@ static unsigned home_of_newest(const struct wb_wasm_install *x, unsigned count)
     return home;
 }
 
-/* Moves the newest count operands to slots from d on, which do not lie above their homes; with test it only tells
- * whether something is to be moved. */
+/* Moves the newest count operands to slots from d on, which do not lie above their homes; with test
+ * it only tells whether something is to be moved. */
 static bool move_newest(struct wb_wasm_install *x, unsigned count, unsigned d, bool test)
 {
     if (x->dead) {
@@ -751,9 +769,9 @@ static bool move_newest(struct wb_wasm_install *x, unsigned count, unsigned d, b
                 return true;
             }
             if (o.note == CONST) {
-                back_const(x, d, width, (uint64_t)(int64_t)o.value);
+                wb_wasm_back_const(x, d, width, (uint64_t)(int64_t)o.value);
             } else {
-                back_move(x, d, o.slot, width);
+                wb_wasm_back_move(x, d, o.slot, width);
             }
         }
         home += width;
@@ -762,7 +780,8 @@ static bool move_newest(struct wb_wasm_install *x, unsigned count, unsigned d, b
     return false;
 }
 
-/* Returns with the newest operands, which are the function's results. They are popped by the caller. */
+/* Returns with the newest operands, which are the function's results. They are popped by the
+ * caller. */
 static void emit_return(struct wb_wasm_install *x, const struct type *type)
 {
     if (x->dead || failed(x)) {
@@ -771,14 +790,15 @@ static void emit_return(struct wb_wasm_install *x, const struct type *type)
     if (type->results == 1) {
         struct operand o = operand_of(x->operands[x->operand_count - 1], home_of_newest(x, 1));
         unsigned slot = slot_of(x, &o);
-        back_op16(x, type->result_slots == 2 ? OP_RET64 : OP_RET32, slot);
+        wb_wasm_back_op16(x, type->result_slots == 2 ? OP_RET64 : OP_RET32, slot);
         return;
     }
     if (type->results > 1) {
-        flush(x, type->results); /* a result may be a parameter's slot, which another result takes */
+        flush(x,
+              type->results); /* a result may be a parameter's slot, which another result takes */
         (void)move_newest(x, type->results, 0, false);
     }
-    back_op16(x, OP_RET, 0);
+    wb_wasm_back_op16(x, OP_RET, 0);
 }
 
 static void branch(struct wb_wasm_install *x, uint32_t depth)
@@ -795,8 +815,8 @@ static void branch(struct wb_wasm_install *x, uint32_t depth)
         emit_return(x, &label.type);
     } else {
         (void)move_newest(x, label.count, label.block->slot, false);
-        back_op16(x, OP_BR, 0);
-        back_label_word(x, label.block);
+        wb_wasm_back_op16(x, OP_BR, 0);
+        wb_wasm_back_label_word(x, label.block);
     }
     unreachable(x);
 }
@@ -818,21 +838,21 @@ static void branch_if(struct wb_wasm_install *x, uint32_t depth)
         return;
     }
     if (!move_newest(x, label.count, label.block->slot, true)) {
-        back_branch_if(x, &cond, false);
-        back_label_word(x, label.block);
+        wb_wasm_back_branch_if(x, &cond, false);
+        wb_wasm_back_label_word(x, label.block);
         return;
     }
-    back_branch_if(x, &cond, true);
-    uint32_t hole = back_hole(x);
+    wb_wasm_back_branch_if(x, &cond, true);
+    uint32_t hole = wb_wasm_back_hole(x);
     (void)move_newest(x, label.count, label.block->slot, false);
-    back_op16(x, OP_BR, 0);
-    back_label_word(x, label.block);
-    back_bind_hole(x, hole);
+    wb_wasm_back_op16(x, OP_BR, 0);
+    wb_wasm_back_label_word(x, label.block);
+    wb_wasm_back_bind_hole(x, hole);
 }
 
-/* scratch[0]: slot of the index; scratch[1]: values of the labels, UINT32_MAX before the first; name_left: labels left.
- * Labels without values become a table; those with values (compilers do not make them) a chain of tests that counts
- * the index down in its home. */
+/* scratch[0]: slot of the index; scratch[1]: values of the labels, UINT32_MAX before the first;
+ * name_left: labels left. Labels without values become a table; those with values (compilers do not
+ * make them) a chain of tests that counts the index down in its home. */
 static void br_table_begin(struct wb_wasm_install *x, uint32_t count)
 {
     struct operand index = pop(x, WB_WASM_I32);
@@ -847,10 +867,10 @@ static void br_table_begin(struct wb_wasm_install *x, uint32_t count)
     x->state = S_BR_TABLE;
 }
 
-void code_br_table_label(struct wb_wasm_install *x, struct item *r)
+void wb_wasm_code_br_table_label(struct wb_wasm_install *x, struct item *r)
 {
     struct label label;
-    uint32_t depth = item_u32(r);
+    uint32_t depth = wb_wasm_item_u32(r);
     if (!item_ok(r) || !label_find(x, depth, &label)) {
         return;
     }
@@ -861,12 +881,13 @@ void code_br_table_label(struct wb_wasm_install *x, struct item *r)
     if (x->scratch[1] == UINT32_MAX) {
         x->scratch[1] = label.count;
         if (label.count == 0) {
-            back_op16(x, OP_BR_TABLE, x->scratch[0]);
-            back_word(x, x->name_left - 1);
+            wb_wasm_back_op16(x, OP_BR_TABLE, x->scratch[0]);
+            wb_wasm_back_word(x, x->name_left - 1);
         } else if (!x->dead) {
             flush(x, label.count);
-            back_move(x, x->scratch[2], x->scratch[0], 1);
-            x->slots_max = x->scratch[2] >= x->slots_max ? (uint16_t)(x->scratch[2] + 1) : x->slots_max;
+            wb_wasm_back_move(x, x->scratch[2], x->scratch[0], 1);
+            x->slots_max =
+                x->scratch[2] >= x->slots_max ? (uint16_t)(x->scratch[2] + 1) : x->slots_max;
         }
     } else if (x->scratch[1] != label.count) {
         invalid(x, "type mismatch: labels of br_table take different numbers of values");
@@ -874,19 +895,19 @@ void code_br_table_label(struct wb_wasm_install *x, struct item *r)
     }
     x->name_left--;
     if (label.count == 0) {
-        back_label_word(x, label.block);
+        wb_wasm_back_label_word(x, label.block);
     } else if (!x->dead) {
         uint32_t hole = 0;
         if (x->name_left > 0) {
-            back_op16(x, OP_BRNZ, x->scratch[2]);
-            hole = back_hole(x);
+            wb_wasm_back_op16(x, OP_BRNZ, x->scratch[2]);
+            hole = wb_wasm_back_hole(x);
         }
         (void)move_newest(x, label.count, label.block->slot, false);
-        back_op16(x, OP_BR, 0);
-        back_label_word(x, label.block);
+        wb_wasm_back_op16(x, OP_BR, 0);
+        wb_wasm_back_label_word(x, label.block);
         if (x->name_left > 0) {
-            back_bind_hole(x, hole);
-            back_op_imm(x, OP_I32_ADDI, x->scratch[2], 1, x->scratch[2], -1);
+            wb_wasm_back_bind_hole(x, hole);
+            wb_wasm_back_op_imm(x, OP_I32_ADDI, x->scratch[2], 1, x->scratch[2], -1);
             back_barrier(x);
         }
     }
@@ -907,23 +928,23 @@ static void call_results(struct wb_wasm_install *x, uint32_t index, const struct
 static void call(struct wb_wasm_install *x, uint32_t func)
 {
     struct type type;
-    uint32_t index = func_type(x, func);
-    if (failed(x) || !type_get(x, index, &type)) {
+    uint32_t index = wb_wasm_func_type(x, func);
+    if (failed(x) || !wb_wasm_type_get(x, index, &type)) {
         return;
     }
     flush(x, type.params);
     pop_items(x, index, &type, 0, type.params);
     uint32_t entry = x->funcs_at + func * 8;
     if (func < x->func_imports) {
-        back_op16(x, OP_CALL_HOST, x->slots);
-        back_word(x, func);
-        back_word(x, index);
+        wb_wasm_back_op16(x, OP_CALL_HOST, x->slots);
+        wb_wasm_back_word(x, func);
+        wb_wasm_back_word(x, index);
     } else if (func <= x->func) {
-        back_op16(x, OP_CALLB, x->slots);
-        back_word(x, out_read(x, entry + 4));
+        wb_wasm_back_op16(x, OP_CALLB, x->slots);
+        wb_wasm_back_word(x, wb_wasm_out_read(x, entry + 4));
     } else {
-        back_op16(x, OP_CALL, x->slots);
-        back_word(x, entry + 4);
+        wb_wasm_back_op16(x, OP_CALL, x->slots);
+        wb_wasm_back_word(x, entry + 4);
     }
     call_results(x, index, &type);
 }
@@ -931,18 +952,18 @@ static void call(struct wb_wasm_install *x, uint32_t func)
 static void call_indirect(struct wb_wasm_install *x, uint32_t index, uint32_t table)
 {
     struct type type;
-    if (table_type(x, table) != WB_WASM_FUNCREF && !failed(x)) {
+    if (wb_wasm_table_type(x, table) != WB_WASM_FUNCREF && !failed(x)) {
         invalid(x, "type mismatch: call_indirect needs a table of functions");
     }
-    if (failed(x) || !type_get(x, index, &type)) {
+    if (failed(x) || !wb_wasm_type_get(x, index, &type)) {
         return;
     }
     unsigned slot = pop_slot(x, WB_WASM_I32);
     flush(x, type.params);
     pop_items(x, index, &type, 0, type.params);
-    back_op16(x, OP_CALL_INDIRECT, x->slots);
-    back_word(x, slot | table << 16);
-    back_word(x, type_canonical(x, index));
+    wb_wasm_back_op16(x, OP_CALL_INDIRECT, x->slots);
+    wb_wasm_back_word(x, slot | table << 16);
+    wb_wasm_back_word(x, wb_wasm_type_canonical(x, index));
     call_results(x, index, &type);
 }
 
@@ -963,14 +984,14 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     static const struct {
         uint8_t type, log2, op, high;
     } ops[] = {
-        {I, 2, OP_L32, PLAIN},      {L, 3, OP_L64, PLAIN},      {F, 2, OP_L32, PLAIN},
-        {D, 3, OP_L64, PLAIN},      {I, 0, OP_L8S, PLAIN},      {I, 0, OP_L8U, PLAIN},
-        {I, 1, OP_L16S, PLAIN},     {I, 1, OP_L16U, PLAIN},     {L, 0, OP_L8S, SIGN_HIGH},
-        {L, 0, OP_L8U, ZERO_HIGH},  {L, 1, OP_L16S, SIGN_HIGH}, {L, 1, OP_L16U, ZERO_HIGH},
-        {L, 2, OP_L32, SIGN_HIGH},  {L, 2, OP_L32, ZERO_HIGH},  {I, 2, OP_S32, PLAIN},
-        {L, 3, OP_S64, PLAIN},      {F, 2, OP_S32, PLAIN},      {D, 3, OP_S64, PLAIN},
-        {I, 0, OP_S8, PLAIN},       {I, 1, OP_S16, PLAIN},      {L, 0, OP_S8, PLAIN},
-        {L, 1, OP_S16, PLAIN},      {L, 2, OP_S32, PLAIN},
+        {I, 2, OP_L32, PLAIN},     {L, 3, OP_L64, PLAIN},      {F, 2, OP_L32, PLAIN},
+        {D, 3, OP_L64, PLAIN},     {I, 0, OP_L8S, PLAIN},      {I, 0, OP_L8U, PLAIN},
+        {I, 1, OP_L16S, PLAIN},    {I, 1, OP_L16U, PLAIN},     {L, 0, OP_L8S, SIGN_HIGH},
+        {L, 0, OP_L8U, ZERO_HIGH}, {L, 1, OP_L16S, SIGN_HIGH}, {L, 1, OP_L16U, ZERO_HIGH},
+        {L, 2, OP_L32, SIGN_HIGH}, {L, 2, OP_L32, ZERO_HIGH},  {I, 2, OP_S32, PLAIN},
+        {L, 3, OP_S64, PLAIN},     {F, 2, OP_S32, PLAIN},      {D, 3, OP_S64, PLAIN},
+        {I, 0, OP_S8, PLAIN},      {I, 1, OP_S16, PLAIN},      {L, 0, OP_S8, PLAIN},
+        {L, 1, OP_S16, PLAIN},     {L, 2, OP_S32, PLAIN},
     };
     unsigned n = op - 0x28;
     unsigned type = ops[n].type;
@@ -986,7 +1007,8 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     struct operand at = pop(x, WB_WASM_I32);
     enum op access = (enum op)ops[n].op;
     unsigned d = op >= 0x36 ? value.slot : x->slots;
-    bool fused = at.note == HOME && back_take_address(x, access, d, at.home, offset, &address);
+    bool fused =
+        at.note == HOME && wb_wasm_back_take_address(x, access, d, at.home, offset, &address);
     unsigned base = fused ? 0 : slot_of(x, &at);
     unsigned width = ops[n].high != PLAIN ? 1 : type_slots(type);
     if (op >= 0x36) {
@@ -995,20 +1017,20 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     } else {
         d = push(x, type);
     }
-    back_map_note(x, x->instr_at);
+    wb_wasm_back_map_note(x, x->instr_at);
     if (fused) {
-        back_access(x, access, d, width, &address, offset);
+        wb_wasm_back_access(x, access, d, width, &address, offset);
     } else {
-        back_load(x, access, d, width, base, offset);
+        wb_wasm_back_load(x, access, d, width, base, offset);
     }
     if (op >= 0x36) {
         return;
     }
     if (ops[n].high == ZERO_HIGH) {
-        back_const(x, d + 1, 1, 0);
+        wb_wasm_back_const(x, d + 1, 1, 0);
         back_barrier(x);
     } else if (ops[n].high == SIGN_HIGH) {
-        back_op_imm(x, OP_I32_SHR_SI, d + 1, 1, d, 31);
+        wb_wasm_back_op_imm(x, OP_I32_SHR_SI, d + 1, 1, d, 31);
         back_barrier(x);
     }
 }
@@ -1022,7 +1044,7 @@ static void bulk(struct wb_wasm_install *x, enum op op, unsigned t0, unsigned t1
     struct operand a = pop(x, t0);
     unsigned sa = slot_of(x, &a);
     unsigned sb = slot_of(x, &b);
-    back_op_ext(x, op, sa, 0, sb, slot_of(x, &c), ext);
+    wb_wasm_back_op_ext(x, op, sa, 0, sb, slot_of(x, &c), ext);
 }
 
 static void need_data(struct wb_wasm_install *x, uint32_t index)
@@ -1051,7 +1073,7 @@ static void prefixed(struct wb_wasm_install *x, uint32_t sub, uint32_t a, uint32
         break;
     case 9:
         need_data(x, a);
-        back_op_ext(x, OP_DATA_DROP, 0, 0, 0, 0, a);
+        wb_wasm_back_op_ext(x, OP_DATA_DROP, 0, 0, 0, 0, a);
         break;
     case 10:
         need_memory(x);
@@ -1062,37 +1084,37 @@ static void prefixed(struct wb_wasm_install *x, uint32_t sub, uint32_t a, uint32
         bulk(x, OP_MEM_FILL, I, I, I, 0);
         break;
     case 12:
-        if (table_type(x, b) != elem_type(x, a) && !failed(x)) {
+        if (wb_wasm_table_type(x, b) != wb_wasm_elem_type(x, a) && !failed(x)) {
             invalid(x, "type mismatch: table and element segment");
         }
         bulk(x, OP_TABLE_INIT, I, I, I, a | b << 16);
         break;
     case 13:
-        (void)elem_type(x, a);
-        back_op_ext(x, OP_ELEM_DROP, 0, 0, 0, 0, a);
+        (void)wb_wasm_elem_type(x, a);
+        wb_wasm_back_op_ext(x, OP_ELEM_DROP, 0, 0, 0, 0, a);
         break;
     case 14:
-        if (table_type(x, a) != table_type(x, b) && !failed(x)) {
+        if (wb_wasm_table_type(x, a) != wb_wasm_table_type(x, b) && !failed(x)) {
             invalid(x, "type mismatch: tables");
         }
         bulk(x, OP_TABLE_COPY, I, I, I, a | b << 16);
         break;
     case 15: {
-        unsigned type = table_type(x, a);
+        unsigned type = wb_wasm_table_type(x, a);
         struct operand n = pop(x, I);
         struct operand value = pop(x, type);
         unsigned sv = slot_of(x, &value);
         unsigned sn = slot_of(x, &n);
-        back_op_ext(x, OP_TABLE_GROW, push(x, I), 1, sv, sn, a);
+        wb_wasm_back_op_ext(x, OP_TABLE_GROW, push(x, I), 1, sv, sn, a);
         break;
     }
     case 16: {
-        (void)table_type(x, a);
-        back_op_ext(x, OP_TABLE_SIZE, push(x, I), 1, 0, 0, a);
+        (void)wb_wasm_table_type(x, a);
+        wb_wasm_back_op_ext(x, OP_TABLE_SIZE, push(x, I), 1, 0, 0, a);
         break;
     }
     case 17: {
-        unsigned type = table_type(x, a);
+        unsigned type = wb_wasm_table_type(x, a);
         bulk(x, OP_TABLE_FILL, I, type, I, a);
         break;
     }
@@ -1102,14 +1124,14 @@ static void prefixed(struct wb_wasm_install *x, uint32_t sub, uint32_t a, uint32
 
 static void table_access(struct wb_wasm_install *x, bool set, uint32_t table)
 {
-    unsigned type = table_type(x, table);
+    unsigned type = wb_wasm_table_type(x, table);
     if (set) {
         struct operand value = pop(x, type);
         unsigned index = pop_slot(x, WB_WASM_I32);
-        back_op_ext(x, OP_TABLE_SET, slot_of(x, &value), 0, index, 0, table);
+        wb_wasm_back_op_ext(x, OP_TABLE_SET, slot_of(x, &value), 0, index, 0, table);
     } else {
         unsigned index = pop_slot(x, WB_WASM_I32);
-        back_op_ext(x, OP_TABLE_GET, push(x, type), 1, index, 0, table);
+        wb_wasm_back_op_ext(x, OP_TABLE_GET, push(x, type), 1, index, 0, table);
     }
 }
 
@@ -1129,7 +1151,7 @@ static void select_op(struct wb_wasm_install *x, unsigned type)
     }
     unsigned sb = slot_of(x, &b);
     unsigned sa = slot_of(x, &a);
-    back_select(x, push(x, type), type_slots(type), sa, sb, cond);
+    wb_wasm_back_select(x, push(x, type), type_slots(type), sa, sb, cond);
 }
 
 /* ---- bodies ------------------------------------------------------------------------------- */
@@ -1142,12 +1164,12 @@ static bool run_add(struct wb_wasm_install *x, uint32_t count, unsigned type)
         return true;
     }
     if (count > 0xffff - before || x->local_slots + count * type_slots(type) > 0xff00) {
-        over_limit(x, "too many locals");
+        wb_wasm_over_limit(x, "too many locals");
         return false;
     }
     if (x->run_count == 0 || runs[x->run_count - 1] >> 16 != type) {
         if ((x->run_count + 1u) * 4 > x->cfg.mem_len) {
-            over_limit(x, "locals change their type too often");
+            wb_wasm_over_limit(x, "locals change their type too often");
             return false;
         }
         x->run_count++;
@@ -1161,16 +1183,16 @@ static void locals_end(struct wb_wasm_install *x)
 {
     x->operands = (uint32_t *)x->cfg.mem + x->run_count;
     x->slots = x->slots_max = x->local_slots;
-    back_func_begin(x, (uint32_t)(x->local_slots - x->param_slots), x->instr_at);
+    wb_wasm_back_func_begin(x, (uint32_t)(x->local_slots - x->param_slots), x->instr_at);
     x->state = S_CODE;
     (void)control_push(x, BLOCK_FUNC, x->cur_type);
 }
 
-void code_body_begin(struct wb_wasm_install *x, struct item *r)
+void wb_wasm_code_body_begin(struct wb_wasm_install *x, struct item *r)
 {
-    uint32_t size = item_u32(r);
+    uint32_t size = wb_wasm_item_u32(r);
     uint32_t body = x->at + (uint32_t)(r->at - r->start);
-    uint32_t runs = item_u32(r);
+    uint32_t runs = wb_wasm_item_u32(r);
     struct type type;
     if (!item_ok(r)) {
         return;
@@ -1182,14 +1204,14 @@ void code_body_begin(struct wb_wasm_install *x, struct item *r)
     x->item_end = body + size;
     x->func = x->func_offset;
     x->instr_at = body;
-    operands_reset(x);
+    wb_wasm_operands_reset(x);
     x->local_slots = 0;
-    x->cur_type = (uint16_t)func_type(x, x->func);
-    if (failed(x) || !type_get(x, x->cur_type, &type)) {
+    x->cur_type = (uint16_t)wb_wasm_func_type(x, x->func);
+    if (failed(x) || !wb_wasm_type_get(x, x->cur_type, &type)) {
         return;
     }
     for (unsigned i = 0; i < type.params; i++) {
-        if (!run_add(x, 1, type_item(x, &type, i))) {
+        if (!run_add(x, 1, wb_wasm_type_item(x, &type, i))) {
             return;
         }
     }
@@ -1201,12 +1223,12 @@ void code_body_begin(struct wb_wasm_install *x, struct item *r)
     }
 }
 
-void code_locals(struct wb_wasm_install *x, struct item *r)
+void wb_wasm_code_locals(struct wb_wasm_install *x, struct item *r)
 {
-    uint32_t count = item_u32(r);
-    uint8_t byte = item_u8(r);
+    uint32_t count = wb_wasm_item_u32(r);
+    uint8_t byte = wb_wasm_item_u8(r);
     unsigned type;
-    if (!item_ok(r) || !value_type(x, byte, &type) || !run_add(x, count, type)) {
+    if (!item_ok(r) || !wb_wasm_value_type(x, byte, &type) || !run_add(x, count, type)) {
         return;
     }
     if (--x->name_left == 0) {
@@ -1221,7 +1243,7 @@ struct immediates {
 
 static void zero_byte(struct wb_wasm_install *x, struct item *r)
 {
-    if (item_u8(r) != 0 && item_ok(r)) {
+    if (wb_wasm_item_u8(r) != 0 && item_ok(r)) {
         malformed(x, "zero byte expected");
     }
 }
@@ -1231,22 +1253,22 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
                             struct immediates *imm)
 {
     if (op >= 0x28 && op <= 0x3e) {
-        imm->a = item_u32(r);
-        imm->b = item_u32(r);
+        imm->a = wb_wasm_item_u32(r);
+        imm->b = wb_wasm_item_u32(r);
         return;
     }
     switch (op) {
     case 0x02:
     case 0x03:
-    case 0x04: imm->value = (uint64_t)item_s33(r); break;
+    case 0x04: imm->value = (uint64_t)wb_wasm_item_s33(r); break;
     case 0x11:
-        imm->a = item_u32(r);
-        imm->b = item_u32(r);
+        imm->a = wb_wasm_item_u32(r);
+        imm->b = wb_wasm_item_u32(r);
         break;
     case 0x1c:
-        imm->a = item_u32(r);
+        imm->a = wb_wasm_item_u32(r);
         if (imm->a == 1) {
-            imm->b = item_u8(r);
+            imm->b = wb_wasm_item_u8(r);
         }
         break;
     case 0x0c:
@@ -1260,27 +1282,27 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
     case 0x24:
     case 0x25:
     case 0x26:
-    case 0xd2: imm->a = item_u32(r); break;
+    case 0xd2: imm->a = wb_wasm_item_u32(r); break;
     case 0x3f:
     case 0x40: zero_byte(x, r); break;
-    case 0x41: imm->value = (uint32_t)item_s32(r); break;
-    case 0x42: imm->value = (uint64_t)item_s64(r); break;
-    case 0x43: imm->value = item_le32(r); break;
+    case 0x41: imm->value = (uint32_t)wb_wasm_item_s32(r); break;
+    case 0x42: imm->value = (uint64_t)wb_wasm_item_s64(r); break;
+    case 0x43: imm->value = wb_wasm_item_le32(r); break;
     case 0x44:
-        imm->value = item_le32(r);
-        imm->value |= (uint64_t)item_le32(r) << 32;
+        imm->value = wb_wasm_item_le32(r);
+        imm->value |= (uint64_t)wb_wasm_item_le32(r) << 32;
         break;
-    case 0xd0: imm->a = item_u8(r); break;
+    case 0xd0: imm->a = wb_wasm_item_u8(r); break;
     case 0xfc:
-        imm->value = item_u32(r);
+        imm->value = wb_wasm_item_u32(r);
         if (!item_ok(r) || imm->value <= 7) {
             break;
         }
         if (imm->value != 10 && imm->value != 11) {
-            imm->a = item_u32(r);
+            imm->a = wb_wasm_item_u32(r);
         }
         if (imm->value == 12 || imm->value == 14) {
-            imm->b = item_u32(r);
+            imm->b = wb_wasm_item_u32(r);
         } else if (imm->value == 8 || imm->value == 10 || imm->value == 11) {
             zero_byte(x, r);
         }
@@ -1295,18 +1317,19 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
 static void execute(struct wb_wasm_install *x, unsigned op, const struct immediates *imm,
                     struct item *r);
 
-/* Instructions whose place may be asked for: those that trap, and calls. Memory accesses note it themselves. */
+/* Instructions whose place may be asked for: those that trap, and calls. Memory accesses note it
+ * themselves. */
 static bool may_trap(unsigned op, const struct immediates *imm)
 {
-    return op == 0x00 || op == 0x10 || op == 0x11 || op == 0x25 || op == 0x26
-           || (op >= 0x6d && op <= 0x70) || (op >= 0x7f && op <= 0x82) || (op >= 0xa8 && op <= 0xab)
-           || (op >= 0xae && op <= 0xb1) || (op == 0xfc && imm->value >= 8);
+    return op == 0x00 || op == 0x10 || op == 0x11 || op == 0x25 || op == 0x26 ||
+           (op >= 0x6d && op <= 0x70) || (op >= 0x7f && op <= 0x82) || (op >= 0xa8 && op <= 0xab) ||
+           (op >= 0xae && op <= 0xb1) || (op == 0xfc && imm->value >= 8);
 }
 
-void code_instruction(struct wb_wasm_install *x, struct item *r)
+void wb_wasm_code_instruction(struct wb_wasm_install *x, struct item *r)
 {
     struct immediates imm = {0};
-    unsigned op = item_u8(r);
+    unsigned op = wb_wasm_item_u8(r);
     immediates_read(x, op, r, &imm);
     if (!item_ok(r) || failed(x)) {
         return;
@@ -1316,7 +1339,7 @@ void code_instruction(struct wb_wasm_install *x, struct item *r)
         pending_flush(x);
     }
     if (may_trap(op, &imm)) {
-        back_map_note(x, x->at);
+        wb_wasm_back_map_note(x, x->at);
     }
     execute(x, op, &imm, r);
 }
@@ -1329,7 +1352,7 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
     unsigned type;
     switch (op) {
     case 0x00:
-        back_op16(x, OP_UNREACHABLE, 0);
+        wb_wasm_back_op16(x, OP_UNREACHABLE, 0);
         unreachable(x);
         break;
     case 0x01: break;
@@ -1349,7 +1372,7 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
     case 0x1c:
         if (imm->a != 1) {
             invalid(x, "invalid result arity");
-        } else if (value_type(x, imm->b, &type)) {
+        } else if (wb_wasm_value_type(x, imm->b, &type)) {
             select_op(x, type);
         }
         break;
@@ -1362,12 +1385,12 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
     case 0x26: table_access(x, op == 0x26, imm->a); break;
     case 0x3f:
         need_memory(x);
-        back_op_ext(x, OP_MEM_SIZE, push(x, WB_WASM_I32), 1, 0, 0, 0);
+        wb_wasm_back_op_ext(x, OP_MEM_SIZE, push(x, WB_WASM_I32), 1, 0, 0, 0);
         break;
     case 0x40: {
         need_memory(x);
         unsigned pages = pop_slot(x, WB_WASM_I32);
-        back_op_ext(x, OP_MEM_GROW, push(x, WB_WASM_I32), 1, pages, 0, 0);
+        wb_wasm_back_op_ext(x, OP_MEM_GROW, push(x, WB_WASM_I32), 1, pages, 0, 0);
         break;
     }
     case 0x41: constant(x, WB_WASM_I32, imm->value); break;
@@ -1375,7 +1398,7 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
     case 0x43: constant(x, WB_WASM_F32, imm->value); break;
     case 0x44: constant(x, WB_WASM_F64, imm->value); break;
     case 0xd0:
-        if (ref_type(x, imm->a, &type)) {
+        if (wb_wasm_ref_type(x, imm->a, &type)) {
             (void)push_word(x, operand_word(type, CONST, 0));
         }
         break;
@@ -1391,16 +1414,18 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
     case 0xd2:
         if (imm->a >= x->func_count) {
             invalid(x, "unknown function");
-        } else if ((out_read(x, x->funcs_at + imm->a * 8) & FUNC_UNDECLARED) != 0) {
+        } else if ((wb_wasm_out_read(x, x->funcs_at + imm->a * 8) & FUNC_UNDECLARED) != 0) {
             invalid(x, "undeclared function reference");
         } else {
             (void)push_word(x, operand_word(WB_WASM_FUNCREF, CONST, (int32_t)imm->a + 1));
         }
         break;
     case 0xfc: prefixed(x, (uint32_t)imm->value, imm->a, imm->b); break;
-    case 0xfd: fault(x, WB_ERR_UNSUPPORTED, "vector instructions (SIMD) are not supported"); break;
+    case 0xfd:
+        wb_wasm_fault(x, WB_ERR_UNSUPPORTED, "vector instructions (SIMD) are not supported");
+        break;
     case 0x12:
-    case 0x13: fault(x, WB_ERR_UNSUPPORTED, "tail calls are not supported"); break;
+    case 0x13: wb_wasm_fault(x, WB_ERR_UNSUPPORTED, "tail calls are not supported"); break;
     default:
         if (op >= 0x28 && op <= 0x3e) {
             memory_access(x, op, imm->a, imm->b);
@@ -1421,7 +1446,7 @@ static void simple(struct wb_wasm_install *x, unsigned op)
         compare_i32(x, op - 0x46);
     } else if (op == 0x50) {
         unsigned a = pop_slot(x, L);
-        back_op_imm(x, OP_I64_EQZ, push(x, I), 1, a, 0);
+        wb_wasm_back_op_imm(x, OP_I64_EQZ, push(x, I), 1, a, 0);
     } else if (op >= 0x51 && op <= 0x5a) {
         compare_i64(x, op - 0x51);
     } else if (op >= 0x5b && op <= 0x60) {

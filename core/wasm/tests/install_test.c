@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* The installer: any chunking gives the same image, flash rules are kept, limits and refusals are explained. */
+/* The installer: any chunking gives the same image, flash rules are kept, limits and refusals are
+ * explained. */
 #include "wb_test.h"
 
 #include "run_module.h"
@@ -33,7 +34,8 @@ static void chunks_of_any_size_give_the_same_image(void **state)
         assert_memory_equal(parts.bytes, whole.bytes, whole.len);
         flash_free(&parts);
     }
-    printf("# module %zu bytes, image %zu bytes, %u appends, %u programs; installer struct %zu bytes\n",
+    printf("# module %zu bytes, image %zu bytes, %u appends, %u programs; installer struct %zu "
+           "bytes\n",
            sizeof run_module, whole.len, whole.appends, whole.programs, sizeof x);
     flash_free(&whole);
 }
@@ -51,13 +53,15 @@ static void refuses_every_truncation(void **state)
             complete++;
         } else {
             assert_err(WB_ERR_FORMAT, err);
-            assert_true(flash.len == 0 || wb_wasm_image_open(&image, flash.bytes, flash.len) != WB_OK);
+            assert_true(flash.len == 0 ||
+                        wb_wasm_image_open(&image, flash.bytes, flash.len) != WB_OK);
             assert_non_null(x.fault.what);
         }
         assert_null(flash.broken);
         flash_free(&flash);
     }
-    /* Cut before its functions are announced (empty, types, imports) or before the data it is a module itself. */
+    /* Cut before its functions are announced (empty, types, imports) or before the data it is a
+     * module itself. */
     assert_int_equal(complete, 4);
 }
 
@@ -90,6 +94,22 @@ static void names_the_import_that_is_unknown(void **state)
     flash_free(&flash);
 }
 
+static void an_image_with_unknown_imports_cannot_run(void **state)
+{
+    (void)state;
+    struct flash flash = {.any_import = true};
+    struct wb_wasm_install x;
+    struct wb_wasm_image image;
+    struct wb_wasm_instance inst;
+    static uint64_t arena[1000];
+    struct wb_wasm_instance_cfg cfg = {.memory_bytes = 1024};
+    assert_ok(install(&flash, &x, 0, 700, run_module, sizeof run_module, 0));
+    assert_ok(wb_wasm_image_open(&image, flash.bytes, flash.len));
+    assert_err(WB_ERR_IMPORT,
+               wb_wasm_instance_init(&inst, &image, arena, sizeof arena, &cfg, NULL));
+    flash_free(&flash);
+}
+
 static void refuses_an_import_of_another_type(void **state)
 {
     (void)state;
@@ -110,10 +130,10 @@ static void is_bounded_by_its_memory(void **state)
     (void)state;
     struct flash flash = {0};
     struct wb_wasm_install x;
-    uint8_t module[8 + 6 + 4 + 2 + 1 + 2 + 40 * 2 + 40 + 1]
-        = {0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 124 + 1, 1, 122 + 1, 0};
+    uint8_t module[8 + 6 + 4 + 2 + 1 + 2 + 40 * 2 + 40 + 1] = {
+        0, 'a', 's', 'm', 1, 0, 0, 0, 1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0, 10, 124 + 1, 1, 122 + 1, 0};
     for (unsigned i = 0; i < 40; i++) {
-        module[23 + i * 2] = 0x41; /* i32.const */
+        module[23 + i * 2] = 0x41;  /* i32.const */
         module[23 + 80 + i] = 0x1a; /* drop */
     }
     module[143] = 0x0b;
@@ -206,6 +226,7 @@ int main(void)
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(survives_every_changed_byte),
         cmocka_unit_test(names_the_import_that_is_unknown),
+        cmocka_unit_test(an_image_with_unknown_imports_cannot_run),
         cmocka_unit_test(refuses_an_import_of_another_type),
         cmocka_unit_test(is_bounded_by_its_memory),
         cmocka_unit_test(passes_on_a_full_store),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Instances: calls, fuel, host functions that suspend, backed memory, traps and where they come from. */
+/* Instances: calls, fuel, host functions that suspend, backed memory, traps and where they come
+ * from. */
 #include "wb_test.h"
 
 #include "run_module.h"
@@ -60,7 +61,8 @@ static void open_with(uint32_t memory_bytes, uint32_t stack_bytes, size_t arena_
                                        .stack_bytes = stack_bytes,
                                        .funcs = w.funcs,
                                        .func_count = 3};
-    assert_ok(flash_install(&w.flash, &x, imports, 3, mem, sizeof mem, run_module, sizeof run_module, 0));
+    assert_ok(
+        flash_install(&w.flash, &x, imports, 3, mem, sizeof mem, run_module, sizeof run_module, 0));
     assert_ok(wb_wasm_image_open(&w.image, w.flash.bytes, w.flash.len));
     memset(w.arena, 0xa5, sizeof w.arena);
     assert_ok(wb_wasm_instance_init(&w.inst, &w.image, w.arena, arena_len, &cfg, &fault));
@@ -269,25 +271,28 @@ static void memory_grows_within_the_arena(void **state)
 static void an_arena_that_is_too_small_is_refused(void **state)
 {
     (void)state;
-    struct wb_wasm_instance_cfg cfg = {.memory_bytes = 1024, .stack_bytes = 256, .funcs = w.funcs, .func_count = 3};
+    struct wb_wasm_instance_cfg cfg = {
+        .memory_bytes = 1024, .stack_bytes = 256, .funcs = w.funcs, .func_count = 3};
     struct wb_wasm_info info;
     struct wb_fault fault = {0};
     open_with(0, 0, sizeof w.arena);
     wb_wasm_image_info(&w.image, &info);
     size_t need = info.ram_len + 256 + 1024;
-    assert_ok(wb_wasm_instance_init(&w.inst, &w.image, w.arena, need + 24, &cfg, &fault));
-    for (size_t len = 0; len < 256 + 1024; len += 8) {
+    assert_ok(wb_wasm_instance_init(&w.inst, &w.image, w.arena, need, &cfg, &fault));
+    for (size_t len = 0; len < need - 8; len += 8) {
         fault.code = WB_OK;
-        assert_err(WB_ERR_MEMORY, wb_wasm_instance_init(&w.inst, &w.image, w.arena, len, &cfg, &fault));
+        assert_err(WB_ERR_MEMORY,
+                   wb_wasm_instance_init(&w.inst, &w.image, w.arena, len, &cfg, &fault));
         assert_non_null(fault.what);
     }
     cfg.func_count = 2;
     fault.code = WB_OK;
-    assert_err(WB_ERR_IMPORT, wb_wasm_instance_init(&w.inst, &w.image, w.arena, need + 24, &cfg, &fault));
+    assert_err(WB_ERR_IMPORT,
+               wb_wasm_instance_init(&w.inst, &w.image, w.arena, need, &cfg, &fault));
     cfg.func_count = 3;
     cfg.memory_bytes = 8; /* the data segment does not fit */
     fault.code = WB_OK;
-    assert_err(WB_ERR_TRAP, wb_wasm_instance_init(&w.inst, &w.image, w.arena, need + 24, &cfg, &fault));
+    assert_err(WB_ERR_TRAP, wb_wasm_instance_init(&w.inst, &w.image, w.arena, need, &cfg, &fault));
 }
 
 int main(void)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* Runs the specification's test scripts as wast2json writes them: every command of every file below
- * WB_SHARED_DIR/spec-tests/core-2.0, or the files named as arguments. Modules are installed in chunks of changing size into
- * a sink that checks the rules of NOR flash. Functions that a registered module exports are linked through host functions
- * that suspend, constant globals by value. What needs tables, memories or variables of another module is skipped, and
- * counted, and so is what asks the other module afterwards. Ends with "N passed, N failed, N skipped". */
+ * WB_SHARED_DIR/spec-tests/core-2.0, or the files named as arguments. Modules are installed in
+ * chunks of changing size into a sink that checks the rules of NOR flash. Functions that a
+ * registered module exports are linked through host functions that suspend, constant globals by
+ * value. What needs tables, memories or variables of another module is skipped, and counted, and so
+ * is what asks the other module afterwards. Ends with "N passed, N failed, N skipped". */
 #include <dirent.h>
 #include <jansson.h>
 #include <libgen.h>
 #include <sys/mman.h>
 
-#include "wb_test.h"
 #include "wasm_fixture.h"
+#include "wb_test.h"
 
 #define ARENA_LEN (256u << 20)
 
@@ -92,7 +93,8 @@ static enum wb_wasm_host linked(void *ctx, struct wb_wasm_instance *inst, uint64
     return WB_WASM_HOST_SUSPEND;
 }
 
-/* What a module can import: the host's offers, and functions and constants of registered modules. */
+/* What a module can import: the host's offers, and functions and constants of registered modules.
+ */
 static void imports_collect(void)
 {
     t.import_count = WB_ARRAY_LEN(host_imports);
@@ -104,7 +106,8 @@ static void imports_collect(void)
     for (unsigned i = 0; i < t.registered_count; i++) {
         struct module *m = t.registered[i].module;
         struct wb_wasm_entry entry;
-        for (uint32_t cursor = 0; m != NULL && wb_wasm_export_next(&m->inst.image, &cursor, &entry);) {
+        for (uint32_t cursor = 0;
+             m != NULL && wb_wasm_export_next(&m->inst.image, &cursor, &entry);) {
             struct wb_wasm_import *import = &t.imports[t.import_count];
             if (t.import_count == WB_ARRAY_LEN(t.imports) || entry.kind != WB_WASM_FUNC) {
                 continue;
@@ -113,20 +116,27 @@ static void imports_collect(void)
                 continue;
             }
             memset(import_names[t.import_count], 0, sizeof import_names[0]);
-            memcpy(import_names[t.import_count][0], t.registered[i].name, sizeof t.registered[i].name);
+            memcpy(import_names[t.import_count][0], t.registered[i].name,
+                   sizeof t.registered[i].name);
             memcpy(import_names[t.import_count][1], entry.name, entry.name_len);
             struct link *link = &t.links[t.func_count];
             link->module = m;
             link->func = entry.index;
-            if (wb_wasm_func_signature(&m->inst.image, entry.index, link->signature, sizeof link->signature) != WB_OK) {
+            if (wb_wasm_func_signature(&m->inst.image, entry.index, link->signature,
+                                       sizeof link->signature) != WB_OK) {
                 continue;
             }
             link->arg_count = (size_t)(strchr(link->signature, '>') - link->signature);
             if (link->arg_count > WB_WASM_HOST_SLOTS) {
                 continue;
             }
-            *import = (struct wb_wasm_import){import_names[t.import_count][0], import_names[t.import_count][1], link->signature,
-                                              (uint16_t)t.func_count, WB_WASM_FUNC, 0, 0};
+            *import = (struct wb_wasm_import){import_names[t.import_count][0],
+                                              import_names[t.import_count][1],
+                                              link->signature,
+                                              (uint16_t)t.func_count,
+                                              WB_WASM_FUNC,
+                                              0,
+                                              0};
             t.funcs[t.func_count++] = (struct wb_wasm_host_func){linked, link};
             t.import_count++;
         }
@@ -138,7 +148,8 @@ static void imports_collect(void)
 static void failed(const json_t *command, const char *what, const char *more)
 {
     t.failed++;
-    printf("FAIL %s:%d %s: %s %s\n", t.file, (int)json_integer_value(json_object_get(command, "line")),
+    printf("FAIL %s:%d %s: %s %s\n", t.file,
+           (int)json_integer_value(json_object_get(command, "line")),
            json_string_value(json_object_get(command, "type")), what, more != NULL ? more : "");
 }
 
@@ -211,7 +222,8 @@ static enum wb_wasm_status finish(struct wb_wasm_instance *inst)
     enum wb_wasm_status status;
     unsigned rounds = 0;
     for (;;) {
-        status = wb_wasm_run(inst, rounds < 100 ? 100 : 1000000); /* little fuel first: interrupts a lot */
+        status = wb_wasm_run(
+            inst, rounds < 100 ? 100 : 1000000); /* little fuel first: interrupts a lot */
         if (status == WB_WASM_SUSPENDED) {
             struct wb_wasm_instance *other = &t.called->module->inst;
             uint64_t results[WB_WASM_HOST_SLOTS];
@@ -252,10 +264,12 @@ static enum wb_err instantiate(struct module *m, struct wb_fault *fault, const c
     if (err != WB_OK) {
         return err;
     }
-    m->arena = mmap(NULL, ARENA_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    m->arena = mmap(NULL, ARENA_LEN, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     err = wb_wasm_instance_init(&m->inst, &image, m->arena, ARENA_LEN, &cfg, fault);
     *trap = fault->what;
-    if (err == WB_OK && wb_wasm_status(&m->inst) == WB_WASM_READY && finish(&m->inst) != WB_WASM_DONE) {
+    if (err == WB_OK && wb_wasm_status(&m->inst) == WB_WASM_READY &&
+        finish(&m->inst) != WB_WASM_DONE) {
         struct wb_wasm_trap info;
         wb_wasm_trap_get(&m->inst, &info);
         *trap = wb_wasm_trap_str(info.kind);
@@ -276,7 +290,8 @@ static void run_module(const json_t *command)
     t.modules = m;
     t.current = m;
     enum wb_err err = install(command, &m->flash, &x);
-    if (err == WB_ERR_IMPORT && strcmp(x.fault.what, "unknown import") == 0 && is_foreign(x.import_module)) {
+    if (err == WB_ERR_IMPORT && strcmp(x.fault.what, "unknown import") == 0 &&
+        is_foreign(x.import_module)) {
         t.skipped++;
         return;
     }
@@ -326,7 +341,8 @@ static bool value_matches(const json_t *expected, uint64_t value)
     if (strncmp(text, "nan:", 4) == 0) {
         uint64_t quiet = is32 ? 0x7fc00000 : 0x7ff8000000000000;
         uint64_t sign = is32 ? 0x80000000 : (uint64_t)1 << 63;
-        return strcmp(text, "nan:canonical") == 0 ? (value & ~sign) == quiet : (value & quiet) == quiet;
+        return strcmp(text, "nan:canonical") == 0 ? (value & ~sign) == quiet
+                                                  : (value & quiet) == quiet;
     }
     return value == value_read(expected);
 }
@@ -334,12 +350,13 @@ static bool value_matches(const json_t *expected, uint64_t value)
 enum outcome { RETURNED, TRAPPED, SKIPPED, ERROR };
 
 /* As wb_wasm_export_find(), for names that may contain zeros. */
-static bool export_find(const struct module *m, enum wb_wasm_extern kind, const json_t *name, uint32_t *index)
+static bool export_find(const struct module *m, enum wb_wasm_extern kind, const json_t *name,
+                        uint32_t *index)
 {
     struct wb_wasm_entry entry;
     for (uint32_t cursor = 0; wb_wasm_export_next(&m->inst.image, &cursor, &entry);) {
-        if (entry.kind == kind && entry.name_len == json_string_length(name)
-            && memcmp(entry.name, json_string_value(name), entry.name_len) == 0) {
+        if (entry.kind == kind && entry.name_len == json_string_length(name) &&
+            memcmp(entry.name, json_string_value(name), entry.name_len) == 0) {
             *index = entry.index;
             return true;
         }
@@ -358,8 +375,8 @@ static enum outcome act(const json_t *action, uint64_t *values, size_t *count, c
     }
     if (strcmp(json_string_value(json_object_get(action, "type")), "get") == 0) {
         *count = 1;
-        if (!export_find(m, WB_WASM_GLOBAL, field, &index)
-            || wb_wasm_global_get(&m->inst, index, values) != WB_OK) {
+        if (!export_find(m, WB_WASM_GLOBAL, field, &index) ||
+            wb_wasm_global_get(&m->inst, index, values) != WB_OK) {
             *text = "no such global";
             return ERROR;
         }
@@ -459,8 +476,10 @@ static void run_refused(const json_t *command, const char *type)
     enum wb_err err = install(command, &flash, &x);
     if (err == WB_OK) {
         failed(command, "accepted:", json_string_value(json_object_get(command, "text")));
-    } else if (err != WB_ERR_FORMAT && err != WB_ERR_VALIDATION && !(malformed && (err == WB_ERR_UNSUPPORTED || err == WB_ERR_LIMIT))) {
-        /* In one pass some malformed modules look invalid, and the reverse (data count): both are refusals. */
+    } else if (err != WB_ERR_FORMAT && err != WB_ERR_VALIDATION &&
+               !(malformed && (err == WB_ERR_UNSUPPORTED || err == WB_ERR_LIMIT))) {
+        /* In one pass some malformed modules look invalid, and the reverse (data count): both are
+         * refusals. */
         failed(command, x.fault.what, json_string_value(json_object_get(command, "text")));
     } else {
         t.passed++;
@@ -506,7 +525,9 @@ static void run_register(const json_t *command)
     struct module *m = module_find(command);
     const json_t *name = json_object_get(command, "name");
     if (name != NULL) {
-        for (m = t.modules; m != NULL && (m->name == NULL || strcmp(m->name, json_string_value(name)) != 0); m = m->next) {
+        for (m = t.modules;
+             m != NULL && (m->name == NULL || strcmp(m->name, json_string_value(name)) != 0);
+             m = m->next) {
         }
     }
     bool usable = m != NULL && m->usable;
@@ -544,7 +565,8 @@ static void run_file(const char *path)
             run_register(command);
         } else if (strcmp(type, "assert_invalid") == 0 || strcmp(type, "assert_malformed") == 0) {
             run_refused(command, type);
-        } else if (strcmp(type, "assert_unlinkable") == 0 || strcmp(type, "assert_uninstantiable") == 0) {
+        } else if (strcmp(type, "assert_unlinkable") == 0 ||
+                   strcmp(type, "assert_uninstantiable") == 0) {
             run_unusable(command, type);
         } else {
             run_action(command, type);
@@ -567,7 +589,8 @@ static void run_folder(const char *folder)
     for (int i = 0; i < count; i++) {
         char path[2048];
         if (names[i]->d_name[0] != '.') {
-            snprintf(path, sizeof path, "%s/%s/%s.json", folder, names[i]->d_name, names[i]->d_name);
+            snprintf(path, sizeof path, "%s/%s/%s.json", folder, names[i]->d_name,
+                     names[i]->d_name);
             run_file(path);
         }
         free(names[i]);

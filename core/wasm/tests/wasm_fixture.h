@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* wasm_fixture.h: a sink that behaves like NOR flash and checks the installer's promises, and short ways to install
- * and run a module in tests. */
+/* wasm_fixture.h: a sink that behaves like NOR flash and checks the installer's promises, and short
+ * ways to install and run a module in tests. */
 #ifndef WB_WASM_FIXTURE_H
 #define WB_WASM_FIXTURE_H
 
