@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-only
 # Sourced by the interoperation scripts: TAP output, processes with a port of their own, clean-up by pid.
 set -u
@@ -59,6 +60,7 @@ run_ours() {
     server_pid=$!
     pids="$pids $server_pid"
     wait_for "$dir/server.out" '^listening' || return 1
+    # shellcheck disable=SC2034 # read by the scripts
     port=$(sed -n 's/^listening //p' "$dir/server.out")
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* rfc8448.h: the simple 1-RTT handshake of RFC 8448 §3 in hex, as published. Handshake messages first, then
- * the protected records. */
+/* rfc8448.h: the simple 1-RTT handshake of RFC 8448 §3 in hex, as published. Handshake messages
+ * first, then the protected records. */
 #ifndef WB_TLS_TEST_RFC8448_H
 #define WB_TLS_TEST_RFC8448_H
 
@@ -92,10 +92,8 @@ static const char server_data_record[] =
     "17030300432e937e11ef4ac740e538ad36005fc4a46932fc3225d05f82aa1b36e30efaf97d90e6df"
     "fc602dcb501a59a8fcc49c4bf2e5f0a21c0047c2abf332540dd032e167c2955d";
 
-static const char client_alert_record[] =
-    "1703030013c9872760655666b74d7ff1153efd6db6d0b0e3";
+static const char client_alert_record[] = "1703030013c9872760655666b74d7ff1153efd6db6d0b0e3";
 
-static const char server_alert_record[] =
-    "1703030013b58fd67166ebf599d24720cfbe7efa7a8864a9";
+static const char server_alert_record[] = "1703030013b58fd67166ebf599d24720cfbe7efa7a8864a9";
 
 #endif
