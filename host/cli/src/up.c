@@ -67,7 +67,7 @@ struct up {
     char build[PATH_MAX];   /* folder that holds host/, hifive1/, cortex-m/ */
     const char *devices_text;
     const char *apps; /* folder of modules and manifests */
-    bool is_detached, has_no_apps;
+    bool is_detached, has_no_apps, is_locked;
     long api_port, tls_port, http_port, https_port;
     struct device devices[DEVICES_MAX];
     size_t device_count;
@@ -151,7 +151,7 @@ static enum wb_err make_folders(const char *path)
 }
 
 /* One `up` a state folder: the lock lives as long as this process. */
-static enum wb_err lock_state(const struct up *up)
+static enum wb_err lock_state(struct up *up)
 {
     char path[PATH_MAX + 32];
     path_of(up, path, sizeof path, "run/up.pid");
@@ -172,6 +172,7 @@ static enum wb_err lock_state(const struct up *up)
     if (ftruncate(fd, 0) != 0 || dprintf(fd, "%d\n", (int)getpid()) < 0) {
         return step_failed("state", "cannot write %s: %s", path, strerror(errno));
     }
+    up->is_locked = true;
     return WB_OK; /* fd stays open: it holds the lock */
 }
 
@@ -857,9 +858,11 @@ static void take_down(struct up *up)
 {
     client_close(&up->client);
     supervise_stop(&up->supervisor, STOP_MS);
-    char path[PATH_MAX + 32];
-    path_of(up, path, sizeof path, "run/up.pid");
-    unlink(path);
+    if (up->is_locked) { /* else it is another process's */
+        char path[PATH_MAX + 32];
+        path_of(up, path, sizeof path, "run/up.pid");
+        unlink(path);
+    }
     wb_wipe(&up->ca, sizeof up->ca);
     wb_wipe(&up->publisher, sizeof up->publisher);
 }
