@@ -298,6 +298,34 @@ static void one_altered_byte_anywhere_in_the_handshake(void **state)
     }
 }
 
+/* The records are sound, but Finished is computed with another key: only its own check can see
+ * that. */
+static void finished_that_does_not_match(void **state)
+{
+    (void)state;
+    for (unsigned by_server = 0; by_server < 2; by_server++) {
+        struct pair *p = pair_new();
+        p->server.cfg.require_client_certificate = false;
+        side_memory(&p->server, WB_TLS_RX_CAP(1024), WB_TLS_TX_CAP_MIN, SCRATCH);
+        pair_start(p);
+        struct side *liar = by_server ? &p->server : &p->client;
+        p->chunk = 1; /* stop as soon as the liar has its handshake keys */
+        while (!liar->tls.is_encrypted_out) {
+            (void)pair_emit(p, &p->client, &p->to_server, &p->sent_to_server);
+            (void)pair_feed(p, &p->server, &p->to_server);
+            if (!liar->tls.is_encrypted_out) {
+                (void)pair_emit(p, &p->server, &p->to_client, &p->sent_to_client);
+                (void)pair_feed(p, &p->client, &p->to_client);
+            }
+        }
+        liar->tls.out.traffic_secret[0] ^= 1;
+        p->chunk = 0;
+        assert_refused(p, by_server ? &p->client : &p->server, WB_TLS_ALERT_DECRYPT_ERROR,
+                       WB_ERR_AUTH);
+        pair_free(p);
+    }
+}
+
 static void altered_application_data(void **state)
 {
     (void)state;
@@ -710,6 +738,7 @@ int main(void)
         cmocka_unit_test(no_common_application_protocol),
         cmocka_unit_test(nothing_happens_without_entropy),
         cmocka_unit_test(one_altered_byte_anywhere_in_the_handshake),
+        cmocka_unit_test(finished_that_does_not_match),
         cmocka_unit_test(altered_application_data),
         cmocka_unit_test(replayed_record),
         cmocka_unit_test(stream_cut_after_any_byte),
