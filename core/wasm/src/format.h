@@ -74,7 +74,8 @@ static inline unsigned type_slots(unsigned type)
 #define WB_WASM_OPS(X)                                                                             \
     X(UNREACHABLE)                                                                                 \
     X(MOV)                                                                                         \
-    X(MOV64) X(MOVI) /* S */ X(MOVI64) /* S */ X(MOVW) X(MOVW64) X(I32_ADD) X(I32_SUB) X(I32_MUL)  \
+    X(MOV64)                                                                                       \
+    X(MOVI) /* S */ X(MOVI64) /* S */ X(MOVW) X(MOVW64) X(I32_ADD) X(I32_SUB) X(I32_MUL)           \
         X(I32_DIV_S) X(I32_DIV_U) X(I32_REM_S) X(I32_REM_U) X(I32_AND) X(I32_OR) X(I32_XOR)        \
             X(I32_SHL) X(I32_SHR_S) X(I32_SHR_U) X(I32_ROTL) X(I32_ROTR) X(I32_ADDI) X(I32_MULI)   \
                 X(I32_ANDI) X(I32_ORI) X(I32_XORI) X(I32_SHLI) X(I32_SHR_SI) X(I32_SHR_UI)         \
@@ -86,10 +87,12 @@ static inline unsigned type_slots(unsigned type)
                 X(BR_GE_S) X(BR_LT_U) X(BR_GE_U) X(BR_EQK) X(BR_NEK) X(BR_LT_SK) X(BR_GE_SK)       \
                     X(BR_LT_UK) X(BR_GE_UK) /* + constant */                                       \
         X(BR_EQI) X(BR_NEI) X(BR_LT_SI) X(BR_GE_SI) X(BR_LT_UI) X(BR_GE_UI) X(BR)                  \
-            X(BRZ) /* S */ X(BRNZ) /* S */ X(BR_TABLE)           /* S + count, branch words */     \
-        X(RET) X(RET32) /* S */ X(RET64)                         /* S */                           \
-        X(CALL) /* S base + offset of function entry */ X(CALLB) /* S base + code offset */        \
-        X(CALL_HOST)                                             /* S base + host index + type */  \
+            X(BRZ) /* S */ X(BRNZ) /* S */ X(BR_TABLE) /* S + count, branch words */               \
+        X(RET) X(RET32) /* S */ X(RET64)               /* S */                                     \
+        X(CALL) /* S base + offset of function entry */ X(                                         \
+            CALLB) /* S base + code offset */ /* tail calls, arguments in slots from 0: as CALL,   \
+                                                 CALLB, CALL_INDIRECT; RET follows the last */     \
+        X(RCALL) X(RCALLB) X(RCALL_INDIRECT) X(CALL_HOST) /* S base + host index + type */         \
         X(CALL_INDIRECT)      /* S base + index slot | table << 16 + type */                       \
         X(SELECT) X(SELECT64) /* + condition slot */                                               \
         X(L32) X(L8U) X(L8S) X(L16U) X(L16S) X(L64) X(S8) X(S16) X(S32) X(S64) X(L32X) X(L8UX)     \

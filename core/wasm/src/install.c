@@ -9,6 +9,9 @@
 static void step(struct wb_wasm_install *x, struct item *r);
 static void settle(struct wb_wasm_install *x);
 
+_Static_assert(sizeof(void *) > 4 || sizeof(struct wb_wasm_install) <= 640,
+               "on a 16 KB board the installer and its scratch memory share 1,536 bytes");
+
 /* ---- public ------------------------------------------------------------------------------- */
 
 enum wb_err wb_wasm_install_init(struct wb_wasm_install *x, const struct wb_wasm_install_cfg *cfg)

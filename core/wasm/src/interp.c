@@ -358,7 +358,20 @@ call : {
     csp[0] = (uint32_t)((const uint8_t *)pc - (const uint8_t *)inst->image.base);
     csp[1] = (uint32_t)((uint8_t *)fp - (uint8_t *)inst->stack);
     fp = callee;
-    uint32_t *zero = callee + (code[1] & 0xffff);
+    goto enter;
+}
+    OP(RCALL)
+    code = image_at(&inst->image, *image_at(&inst->image, *pc++));
+    goto tail;
+    OP(RCALLB)
+    code = image_at(&inst->image, *pc++);
+tail:
+    if ((size_t)(csp - fp) < (code[0] & 0xffff) + 4u) {
+        TRAP(STACK);
+    }
+enter : {
+    uint32_t frame = code[0];
+    uint32_t *zero = fp + (code[1] & 0xffff);
     for (frame >>= 16; frame > 0; frame--) {
         *zero++ = 0;
     }
@@ -370,6 +383,7 @@ call : {
     }
     NEXT;
 }
+    OP(RCALL_INDIRECT)
     OP(CALL_INDIRECT)
     {
         const struct wb_wasm_table *t = &inst->tables[pc[0] >> 16];
@@ -393,6 +407,9 @@ call : {
         }
         pc += 2;
         code = image_at(&inst->image, entry[1]);
+        if ((w & 0xff) == OP_RCALL_INDIRECT) {
+            goto tail;
+        }
         goto call;
     }
     OP(CALL_HOST)
@@ -495,11 +512,12 @@ host:
 
     OP(I64_DIV_S)
     OP(I64_DIV_U)
-    OP(I64_REM_S) OP(I64_REM_U) OP(I64_ROTL) OP(I64_ROTR) OP(F32_ADD) OP(F32_SUB) OP(F32_MUL)
-        OP(F32_DIV) OP(F32_MIN) OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL)
-            OP(F64_DIV) OP(F64_MIN) OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT)
-                OP(F32_GT) OP(F32_LE) OP(F32_GE) OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT)
-                    OP(F64_LE) OP(F64_GE) OP(UNARY)
+    OP(I64_REM_S)
+    OP(I64_REM_U) OP(I64_ROTL) OP(I64_ROTR) OP(F32_ADD) OP(F32_SUB) OP(F32_MUL) OP(F32_DIV)
+        OP(F32_MIN) OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL) OP(F64_DIV)
+            OP(F64_MIN) OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT) OP(F32_GT)
+                OP(F32_LE) OP(F32_GE) OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT) OP(F64_LE)
+                    OP(F64_GE) OP(UNARY)
     {
         enum wb_wasm_trap_kind trap = wb_wasm_op_slow(fp, w);
         if (trap != WB_WASM_TRAP_NONE) {
@@ -511,7 +529,8 @@ host:
 
     OP(MEM_SIZE)
     OP(MEM_GROW)
-    OP(MEM_COPY) OP(MEM_FILL) OP(MEM_INIT) OP(DATA_DROP) OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE)
+    OP(MEM_COPY)
+    OP(MEM_FILL) OP(MEM_INIT) OP(DATA_DROP) OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE)
         OP(TABLE_GROW) OP(TABLE_FILL) OP(TABLE_COPY) OP(TABLE_INIT) OP(ELEM_DROP)
     {
         uint32_t cost = 0;

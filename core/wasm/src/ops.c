@@ -361,7 +361,11 @@ enum wb_wasm_trap_kind wb_wasm_op_bulk(struct wb_wasm_instance *inst, uint32_t *
     struct wb_wasm_table *table = &inst->tables[ext & 0xff];
     switch (word & 0xff) {
     case OP_MEM_SIZE: *d = inst->pages; break;
-    case OP_MEM_GROW: *d = memory_grow(inst, a); break;
+    case OP_MEM_GROW:
+        *cost = inst->memory_len;
+        *d = memory_grow(inst, a);
+        *cost = inst->memory_len - *cost;
+        break;
     case OP_MEM_COPY:
         if (!memory_has(inst, *d, b)) {
             return memory_trap(inst, *d, b);

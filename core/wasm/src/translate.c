@@ -967,6 +967,72 @@ static void call_indirect(struct wb_wasm_install *x, uint32_t index, uint32_t ta
     call_results(x, index, &type);
 }
 
+/* The callee returns to this function's caller, so it must have this function's results. */
+static bool tail_results_fit(struct wb_wasm_install *x, const struct type *callee)
+{
+    struct type mine;
+    bool same = wb_wasm_type_get(x, x->cur_type, &mine) && mine.results == callee->results;
+    for (unsigned i = 0; same && i < mine.results; i++) {
+        same = wb_wasm_type_item(x, &mine, (unsigned)mine.params + i) ==
+               wb_wasm_type_item(x, callee, (unsigned)callee->params + i);
+    }
+    if (!same) {
+        invalid(x, "type mismatch: a tail call's results are not the function's");
+    }
+    return same;
+}
+
+static void return_call(struct wb_wasm_install *x, uint32_t func)
+{
+    struct type type;
+    uint32_t index = wb_wasm_func_type(x, func);
+    if (failed(x) || !wb_wasm_type_get(x, index, &type) || !tail_results_fit(x, &type)) {
+        return;
+    }
+    if (func < x->func_imports) {
+        call(x, func);
+        branch(x, x->control_count - 1u);
+        return;
+    }
+    flush(x, type.params);
+    pop_items(x, index, &type, 0, type.params);
+    push_items(x, index, &type, 0, type.params);
+    if (!failed(x) && !x->dead) {
+        (void)move_newest(x, type.params, 0, false);
+    }
+    pop_items(x, index, &type, 0, type.params);
+    uint32_t entry = x->funcs_at + func * 8 + 4;
+    bool known = func <= x->func;
+    wb_wasm_back_op16(x, known ? OP_RCALLB : OP_RCALL, 0);
+    wb_wasm_back_word(x, known ? wb_wasm_out_read(x, entry) : entry);
+    unreachable(x);
+}
+
+static void return_call_indirect(struct wb_wasm_install *x, uint32_t index, uint32_t table)
+{
+    struct type type;
+    if (wb_wasm_table_type(x, table) != WB_WASM_FUNCREF && !failed(x)) {
+        invalid(x, "type mismatch: return_call_indirect needs a table of functions");
+    }
+    if (failed(x) || !wb_wasm_type_get(x, index, &type) || !tail_results_fit(x, &type)) {
+        return;
+    }
+    /* At home the index lies above the slots that the arguments move to. */
+    flush(x, type.params + 1u);
+    unsigned slot = pop_slot(x, WB_WASM_I32);
+    pop_items(x, index, &type, 0, type.params);
+    push_items(x, index, &type, 0, type.params);
+    if (!failed(x) && !x->dead) {
+        (void)move_newest(x, type.params, 0, false);
+    }
+    pop_items(x, index, &type, 0, type.params);
+    wb_wasm_back_op16(x, OP_RCALL_INDIRECT, 0);
+    wb_wasm_back_word(x, slot | table << 16);
+    wb_wasm_back_word(x, wb_wasm_type_canonical(x, index));
+    wb_wasm_back_op16(x, OP_RET, 0);
+    unreachable(x);
+}
+
 /* ---- memory, tables, references ----------------------------------------------------------- */
 
 static void need_memory(struct wb_wasm_install *x)
@@ -1262,6 +1328,7 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
     case 0x03:
     case 0x04: imm->value = (uint64_t)wb_wasm_item_s33(r); break;
     case 0x11:
+    case 0x13:
         imm->a = wb_wasm_item_u32(r);
         imm->b = wb_wasm_item_u32(r);
         break;
@@ -1275,6 +1342,7 @@ static void immediates_read(struct wb_wasm_install *x, unsigned op, struct item 
     case 0x0d:
     case 0x0e:
     case 0x10:
+    case 0x12:
     case 0x20:
     case 0x21:
     case 0x22:
@@ -1321,7 +1389,7 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
  * themselves. */
 static bool may_trap(unsigned op, const struct immediates *imm)
 {
-    return op == 0x00 || op == 0x10 || op == 0x11 || op == 0x25 || op == 0x26 ||
+    return op == 0x00 || (op >= 0x10 && op <= 0x13) || op == 0x25 || op == 0x26 ||
            (op >= 0x6d && op <= 0x70) || (op >= 0x7f && op <= 0x82) || (op >= 0xa8 && op <= 0xab) ||
            (op >= 0xae && op <= 0xb1) || (op == 0xfc && imm->value >= 8);
 }
@@ -1424,8 +1492,8 @@ static void execute(struct wb_wasm_install *x, unsigned op, const struct immedia
     case 0xfd:
         wb_wasm_fault(x, WB_ERR_UNSUPPORTED, "vector instructions (SIMD) are not supported");
         break;
-    case 0x12:
-    case 0x13: wb_wasm_fault(x, WB_ERR_UNSUPPORTED, "tail calls are not supported"); break;
+    case 0x12: return_call(x, imm->a); break;
+    case 0x13: return_call_indirect(x, imm->a, imm->b); break;
     default:
         if (op >= 0x28 && op <= 0x3e) {
             memory_access(x, op, imm->a, imm->b);

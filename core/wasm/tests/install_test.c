@@ -180,6 +180,33 @@ static void refuses_images_of_others(void **state)
     flash_free(&flash);
 }
 
+static void a_page_may_be_one_byte(void **state)
+{
+    (void)state;
+    static const uint8_t module[] = {0, 'a', 's', 'm', 1, 0, 0, 0, 5, 5, 1, 9, 10, 20, 0};
+    uint8_t other[sizeof module];
+    struct flash flash = {0};
+    struct wb_wasm_install x;
+    struct wb_wasm_image image;
+    struct wb_wasm_info info;
+    struct wb_wasm_instance inst;
+    static uint64_t arena[200];
+    struct wb_wasm_instance_cfg cfg = {.stack_bytes = 64};
+    assert_ok(install(&flash, &x, 0, 64, module, sizeof module, 1));
+    assert_ok(wb_wasm_image_open(&image, flash.bytes, flash.len));
+    wb_wasm_image_info(&image, &info);
+    assert_int_equal(info.memory_min, 10);
+    assert_int_equal(info.memory_max, 20);
+    assert_ok(wb_wasm_instance_init(&inst, &image, arena, sizeof arena, &cfg, NULL));
+    assert_non_null(wb_wasm_memory(&inst, 9, 1));
+    assert_null(wb_wasm_memory(&inst, 9, 2));
+    flash_free(&flash);
+    memcpy(other, module, sizeof other);
+    other[14] = 1; /* pages of 2 bytes are not foreseen */
+    assert_err(WB_ERR_FORMAT, install(&flash, &x, 0, 64, other, sizeof other, 1));
+    flash_free(&flash);
+}
+
 static void lists_exports_imports_and_signatures(void **state)
 {
     (void)state;
@@ -231,6 +258,7 @@ int main(void)
         cmocka_unit_test(is_bounded_by_its_memory),
         cmocka_unit_test(passes_on_a_full_store),
         cmocka_unit_test(refuses_images_of_others),
+        cmocka_unit_test(a_page_may_be_one_byte),
         cmocka_unit_test(lists_exports_imports_and_signatures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

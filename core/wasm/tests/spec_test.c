@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* Runs the specification's test scripts as wast2json writes them: every command of every file below
- * WB_SHARED_DIR/spec-tests/core-2.0, or the files named as arguments. Modules are installed in
+ * WB_SHARED_DIR/spec-tests, or the files named as arguments. Modules are installed in
  * chunks of changing size into a sink that checks the rules of NOR flash. Functions that a
  * registered module exports are linked through host functions that suspend, constant globals by
  * value. What needs tables, memories or variables of another module is skipped, and counted, and so
@@ -615,6 +615,7 @@ int main(int argc, char **argv)
         closedir(dir);
         run_folder(folder);
         run_folder(WB_SHARED_DIR "/spec-tests/extended-const");
+        run_folder(WB_SHARED_DIR "/spec-tests/tail-call");
     }
     printf("%u passed, %u failed, %u skipped\n", t.passed, t.failed, t.skipped);
     return t.failed == 0 ? 0 : 1;
