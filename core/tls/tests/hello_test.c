@@ -387,11 +387,28 @@ static void refused_early_data_is_passed_over(void **state)
     }
 }
 
+static void suite_gone(struct message *m)
+{
+    put_be16(m->bytes + 41, 0x1304); /* the first one, which was chosen */
+}
+
+static void early_data_announced(struct message *m)
+{
+    add_extension(m, EXT_EARLY_DATA, "", 0);
+}
+
 static void second_hello_that_ignores_the_retry(void **state)
 {
     (void)state;
-    static const edit_fn edits[] = {NULL, two_shares, other_group};
-    for (size_t i = 0; i < WB_ARRAY_LEN(edits); i++) {
+    static const struct {
+        edit_fn edit; /* NULL: the first ClientHello again, without a share */
+        enum wb_tls_alert alert;
+    } cases[] = {{NULL, WB_TLS_ALERT_ILLEGAL_PARAMETER},
+                 {two_shares, WB_TLS_ALERT_ILLEGAL_PARAMETER},
+                 {suite_gone, WB_TLS_ALERT_ILLEGAL_PARAMETER},
+                 {early_data_announced, WB_TLS_ALERT_ILLEGAL_PARAMETER},
+                 {other_group, WB_TLS_ALERT_HANDSHAKE_FAILURE}};
+    for (size_t i = 0; i < WB_ARRAY_LEN(cases); i++) {
         struct pair *p = pair_new();
         p->client.cfg.empty_key_share = true;
         pair_start(p);
@@ -400,16 +417,34 @@ static void second_hello_that_ignores_the_retry(void **state)
         struct message retry = take_hello(&p->server);
         assert_ok(feed_plain(&p->client, &retry));
         struct message second = take_hello(&p->client);
-        if (i == 0) {
-            second = first; /* still no share */
+        if (cases[i].edit == NULL) {
+            second = first;
         } else {
-            edits[i](&second);
+            cases[i].edit(&second);
         }
         assert_int_not_equal(feed_plain(&p->server, &second), WB_OK);
-        assert_alert(&p->server,
-                     i == 2 ? WB_TLS_ALERT_HANDSHAKE_FAILURE : WB_TLS_ALERT_ILLEGAL_PARAMETER);
+        assert_alert(&p->server, cases[i].alert);
         pair_free(p);
     }
+}
+
+static void server_that_changes_the_suite_after_the_retry(void **state)
+{
+    (void)state;
+    struct pair *p = pair_new();
+    p->client.cfg.empty_key_share = true;
+    pair_start(p);
+    struct message first = take_hello(&p->client);
+    assert_ok(feed_plain(&p->server, &first));
+    struct message retry = take_hello(&p->server);
+    assert_ok(feed_plain(&p->client, &retry));
+    struct message second = take_hello(&p->client);
+    assert_ok(feed_plain(&p->server, &second));
+    struct message hello = take_hello(&p->server);
+    put_be16(hello.bytes + 39, WB_TLS_AES_128_GCM_SHA256);
+    assert_int_not_equal(feed_plain(&p->client, &hello), WB_OK);
+    assert_alert(&p->client, WB_TLS_ALERT_ILLEGAL_PARAMETER);
+    pair_free(p);
 }
 
 /* ---- ServerHello and HelloRetryRequest ---- */
@@ -694,6 +729,7 @@ int main(void)
         cmocka_unit_test(unknown_extensions_and_grease_are_passed_over),
         cmocka_unit_test(refused_early_data_is_passed_over),
         cmocka_unit_test(second_hello_that_ignores_the_retry),
+        cmocka_unit_test(server_that_changes_the_suite_after_the_retry),
         cmocka_unit_test(broken_server_hellos),
         cmocka_unit_test(broken_retries),
         cmocka_unit_test(broken_server_messages),
