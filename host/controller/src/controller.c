@@ -175,7 +175,12 @@ static void lease_changed(void *ctx, enum wb_kube_change change, const json_t *o
     if (change == WB_KUBE_DELETED) {
         world_remove_lease(&c->world, namespace_of(object), name_of(object));
     } else {
+        struct world_gateway *gateway =
+            world_find_gateway(&c->world, namespace_of(object), name_of(object));
         (void)world_put_lease(&c->world, object, wb_net_now_ms(c->loop));
+        if (gateway != NULL && strcmp(gateway->api.phase, "Unreachable") == 0) {
+            work_mark(c, &gateway->work); /* it may be back */
+        }
     }
 }
 

@@ -41,7 +41,7 @@ struct controller {
     struct wb_net_timer *second_timer;
     struct world world;
     bool is_leader;
-    bool is_ready; /* the caches were read; told once */
+    bool is_ready;    /* the caches were read; told once */
     struct job *jobs; /* writes under way */
     unsigned running; /* their number */
     unsigned unreachable_tokens;

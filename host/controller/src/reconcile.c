@@ -219,6 +219,15 @@ json_t *reconcile_device_status(const struct world *world, const struct world_de
 /* ---- gateways ---------------------------------------------------------------------------------
  */
 
+/* Seen to renew its Lease: one that merely has not expired since we started proves nothing. */
+static bool is_renewing(const struct world *world, const struct wb_api_gateway *gateway, wb_ms now)
+{
+    const struct world_lease *lease =
+        world_find_lease(world, gateway->meta.namespace, gateway->meta.name);
+    return lease != NULL && lease->is_renewed &&
+           !is_lease_expired(world, gateway->meta.namespace, gateway->meta.name, now);
+}
+
 json_t *reconcile_gateway_status(const struct world *world, const struct world_gateway *gateway,
                                  struct reconcile_now now)
 {
@@ -237,6 +246,11 @@ json_t *reconcile_gateway_status(const struct world *world, const struct world_g
         phase = "Unreachable";
         ready.reason = "LeaseExpired";
         ready.message = "The gateway has stopped renewing its Lease; see its log.";
+    } else if (is_renewing(world, api, now.ms) && strcmp(api->phase, "Unreachable") == 0) {
+        phase = "Ready";
+        ready.status = WB_API_TRUE;
+        ready.reason = "LeaseRenewed";
+        ready.message = "The gateway renews its Lease again.";
     } else {
         return NULL;
     }

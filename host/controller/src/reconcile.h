@@ -45,7 +45,8 @@ json_t *reconcile_application_status(const struct world *world,
                                      const struct world_application *application,
                                      struct reconcile_now now);
 
-/* A Gateway that was never heard of is Pending, one whose Lease has expired Unreachable. */
+/* A Gateway that was never heard of is Pending, one whose Lease has expired Unreachable, until it
+ * is seen to renew it again. */
 json_t *reconcile_gateway_status(const struct world *world, const struct world_gateway *gateway,
                                  struct reconcile_now now);
 

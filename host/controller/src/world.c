@@ -460,6 +460,7 @@ struct world_lease *world_put_lease(struct world *world, const json_t *object, w
         }
     }
     if (view->renewed == NULL || strcmp(view->renewed, renewed) != 0) {
+        view->is_renewed = view->renewed != NULL;
         free(view->renewed);
         view->renewed = strdup(renewed);
         view->seen_at = now;

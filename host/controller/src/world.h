@@ -48,6 +48,7 @@ struct world_lease {
     char *name;
     char *renewed;       /* renewTime as text: only whether it changes matters */
     uint32_t duration_s; /* 0: not said */
+    bool is_renewed;     /* we have seen it change: its holder lives, or did */
     wb_ms seen_at;       /* when we saw it change, by our own clock */
     bool is_expired;     /* it was when we looked last; the shell's */
 };

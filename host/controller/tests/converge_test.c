@@ -357,8 +357,8 @@ static void plans_lead_to_a_state_without_plans(void **state)
         return;
     }
     uint64_t fresh = (uint64_t)time(NULL) * 1000;
-    for (uint64_t i = 0; i < 600; i++) {
-        current_seed = i < 300 ? i : fresh + i;
+    for (uint64_t i = 0; i < 300; i++) {
+        current_seed = i < 150 ? i : fresh + i;
         run_seed(current_seed);
     }
 }

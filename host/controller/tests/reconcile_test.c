@@ -435,6 +435,16 @@ static void gateway_is_pending_ready_unreachable(void **state)
     patch = reconcile_gateway_status(&world, gateway, later);
     assert_string_equal(wb_api_text_at(patch, "", "status", "phase", NULL), "Unreachable");
     json_decref(patch);
+    json_object_set_new(json, "status", json_pack("{s:s}", "phase", "Unreachable"));
+    gateway = world_put_gateway(&world, json, NULL);
+    assert_null(reconcile_gateway_status(&world, gateway, later));
+    put_lease(&world, "b", later.ms);
+    patch = reconcile_gateway_status(&world, gateway, later);
+    assert_string_equal(wb_api_text_at(patch, "", "status", "phase", NULL), "Ready");
+    json_decref(patch);
+    world_remove_lease(&world, "n", "gw0"); /* a new controller: seen once is not seen renewed */
+    put_lease(&world, "b", later.ms);
+    assert_null(reconcile_gateway_status(&world, gateway, later));
     json_decref(json);
     world_deinit(&world);
 }
