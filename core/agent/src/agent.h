@@ -113,6 +113,8 @@ void wb_agent_session_fail(struct wb_agent *a, enum wb_err err, const char *what
 /* Moves messages towards TLS. */
 void wb_agent_session_pump(struct wb_agent *a);
 bool wb_agent_session_is_ready(const struct wb_agent *a);
+/* A message from the gateway, without its length; it lies in cfg->frame. */
+void wb_agent_session_message(struct wb_agent *a, const uint8_t *bytes, size_t len);
 void wb_agent_session_tick(struct wb_agent *a);
 wb_ms wb_agent_session_due(const struct wb_agent *a);
 

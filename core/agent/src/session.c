@@ -232,7 +232,7 @@ static void command(struct wb_agent *a, const struct wb_protocol_command *messag
     }
 }
 
-static void message_handle(struct wb_agent *a, const uint8_t *bytes, size_t len)
+void wb_agent_session_message(struct wb_agent *a, const uint8_t *bytes, size_t len)
 {
     struct wb_protocol_message message;
     enum wb_err err = wb_protocol_decode(bytes, len, &message, NULL);
@@ -283,7 +283,7 @@ static void data_read(struct wb_agent *a)
             return;
         }
         if (wb_protocol_frames_message(&a->frames, &message, &message_len)) {
-            message_handle(a, message, message_len);
+            wb_agent_session_message(a, message, message_len);
             wb_protocol_frames_done(&a->frames);
         }
     }
