@@ -1,7 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-only
 # core/tls against gnutls-cli and gnutls-serv, in both roles, over loopback; GnuTLS honours record_size_limit.
+# gnutls-serv cannot be told to listen on loopback only: so all of this runs in a network namespace of its own, and
+# without one the tests of gnutls-serv are left out.
 # Usage: gnutls.sh TLS_TOOL
+if [ -z "${WB_NETNS:-}" ] && unshare -rn ip link set lo up 2> /dev/null; then
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    WB_NETNS=1 exec unshare -rn sh -c 'ip link set lo up && exec "$0" "$@"' "$0" "$@"
+fi
 . "$(dirname "$0")/lib.sh"
 need gnutls-cli gnutls-bin
 need gnutls-serv gnutls-bin
@@ -44,8 +50,9 @@ for limit in 64 512; do
     result "our server announces record_size_limit $limit" $?
 done
 
-run_ours $ours && gnutls_cli "$(head -c 3000 /dev/zero | tr '\0' y)" "$priority" --recordsize=512
-wait $server_pid && grep -q "$(head -c 500 /dev/zero | tr '\0' y)" "$dir/gnutls.log"
+# The server's flight is longer than 512 bytes, so it must come in two records.
+run_ours $ours && gnutls_cli ping-512 "$priority" --recordsize=512
+wait $server_pid && echoed ping-512
 result "our server obeys the client's record_size_limit of 512" $?
 
 run_ours $ours --require-client-cert --tiny --limit 512 && gnutls_cli ping-tiny "$priority" $device
@@ -53,6 +60,11 @@ wait $server_pid && echoed ping-tiny
 result "our server with a board's buffers" $?
 
 # ---- our client ----
+
+if [ -z "${WB_NETNS:-}" ]; then
+    echo "# gnutls-serv left out: no network namespace here (unshare -rn, ip)"
+    finish
+fi
 
 run_gnutls() {
     port=$(free_port)
