@@ -61,6 +61,17 @@ enum image_header {
 
 #define FUNC_UNDECLARED 0x80000000u
 
+/* Whether a 0-terminated text equals len bytes. */
+static inline bool text_is(const char *text, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\0' || text[i] != bytes[i]) {
+            return false;
+        }
+    }
+    return text[len] == '\0';
+}
+
 /* 4-byte slots a value takes. */
 static inline unsigned type_slots(unsigned type)
 {

@@ -150,9 +150,8 @@ enum wb_err wb_wasm_export_find(const struct wb_wasm_image *image, enum wb_wasm_
                                 const char *name, uint32_t *index)
 {
     struct wb_wasm_entry entry;
-    size_t len = strlen(name);
     for (uint32_t cursor = 0; wb_wasm_export_next(image, &cursor, &entry);) {
-        if (entry.kind == kind && entry.name_len == len && memcmp(entry.name, name, len) == 0) {
+        if (entry.kind == kind && text_is(name, entry.name, entry.name_len)) {
             *index = entry.index;
             return WB_OK;
         }

@@ -157,8 +157,8 @@ void wb_wasm_import_desc(struct wb_wasm_install *x, struct item *r)
     for (unsigned i = 0; i < x->cfg.import_count && offer == NULL; i++) {
         const struct wb_wasm_import *o = &x->cfg.imports[i];
         if (x->module_len <= WB_WASM_NAME_MAX && x->name_len <= WB_WASM_NAME_MAX &&
-            strlen(o->module) == x->module_len && strlen(o->name) == x->name_len &&
-            strcmp(o->module, x->import_module) == 0 && strcmp(o->name, x->import_name) == 0) {
+            text_is(o->module, x->import_module, x->module_len) &&
+            text_is(o->name, x->import_name, x->name_len)) {
             known = true;
             offer = import_resolve(x, o, kind, type, limits.min, limits.max) ? o : NULL;
         }
