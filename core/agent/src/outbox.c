@@ -46,7 +46,7 @@ static void front_cut(struct wb_agent *a, uint32_t len)
 
 bool wb_agent_outbox_drop_oldest(struct wb_agent *a)
 {
-    if (a->outbox_used == 0 || a->outbox_sent != 0) {
+    if (a->outbox_used == 0 || a->outbox_sent != 0 || a->hello_left != 0) {
         return false;
     }
     front_cut(a, front_len(a));

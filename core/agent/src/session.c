@@ -99,7 +99,9 @@ static void session_end(struct wb_agent *a)
     }
     wb_agent_deploy_session_end(a);
     wb_agent_outbox_keep_reports(a);
+    a->hello_left = 0;
     retry_plan(a);
+    wb_agent_set_state(a, WB_AGENT_CERTIFICATE_VALIDATION);
 }
 
 void wb_agent_session_fail(struct wb_agent *a, enum wb_err err, const char *what)
@@ -111,7 +113,6 @@ void wb_agent_session_fail(struct wb_agent *a, enum wb_err err, const char *what
     session_end(a);
     a->session = SESSION_CLOSED;
     wb_agent_log_err(a, WB_AGENT_WARNING, what, err);
-    wb_agent_set_state(a, WB_AGENT_CERTIFICATE_VALIDATION);
     wb_agent_push_event(a, WB_AGENT_EVENT_CLOSED, (uint8_t)err);
 }
 
@@ -159,6 +160,8 @@ void wb_agent_link_up(struct wb_agent *a, wb_ms now)
 
 void wb_agent_link_down(struct wb_agent *a, wb_ms now)
 {
+    bool was_open;
+
     a->now = now > a->now ? now : a->now;
     if (!a->is_link_up) {
         if (wb_agent_wants_link(a, now)) { /* the board tried and got none */
@@ -170,9 +173,15 @@ void wb_agent_link_down(struct wb_agent *a, wb_ms now)
     if (a->session == SESSION_NONE) {
         return;
     }
-    wb_agent_session_fail(a, WB_ERR_CLOSED, "link to the gateway is lost");
+    was_open = a->session != SESSION_CLOSED;
+    if (was_open) { /* no event: the board knows */
+        session_end(a);
+    }
     wb_tls_deinit(&a->tls);
     a->session = SESSION_NONE;
+    if (was_open) {
+        wb_agent_log_text(a, NULL, WB_AGENT_WARNING, "link to the gateway is lost");
+    }
 }
 
 /* ---- messages from the gateway --------------------------------------------------------------- */

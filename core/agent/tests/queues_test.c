@@ -210,6 +210,9 @@ static void oldest_is_dropped_first(void **state)
     assert_false(wb_agent_outbox_drop_oldest(&agent));
     assert_true(put_log("one", 0));
     assert_true(put_log("two", 0));
+    agent.hello_left = 10; /* the oldest is hello: it must go out */
+    assert_false(wb_agent_outbox_drop_oldest(&agent));
+    agent.hello_left = 0;
     assert_true(wb_agent_outbox_drop_oldest(&agent));
     assert_string_equal(first(), "two");
 }
