@@ -367,8 +367,7 @@ static void updates_follow_the_rules(void **state)
         ask_as(w, "PATCH", DEVICES "/d", "application/strategic-merge-patch+json", NULL, "{}", 2),
         415);
     assert_int_equal(ask_as(w, "PATCH", DEVICES "/d", "application/json-patch+json", NULL,
-                            "[{\"op\":\"test\",\"path\":\"/kind\",\"value\":1}]",
-                            40),
+                            "[{\"op\":\"test\",\"path\":\"/kind\",\"value\":1}]", 40),
                      422);
     assert_int_equal(ask(w, "PUT", DEVICES "/d",
                          "{\"apiVersion\":\"wasmbed.github.io/v1\",\"kind\":\"Device\","

@@ -27,9 +27,13 @@
 #define REFUSED_READ_FACTOR                                                                        \
     4u /* how far a body over the limit is still read, to answer politely                          \
         */
+#define STALLED_FREE      4u
+#define STALLED_MAX_MS    100u
 #define CONNECTION_MEMORY (32u * 1024u) /* head of a request and a part of its answer */
 
 /* ---- running the daemon ------------------------------------------------------------------- */
+
+static wb_ms patience(struct wb_http_server *server, wb_ms wanted);
 
 static void server_run(struct wb_http_server *server)
 {
@@ -46,16 +50,36 @@ static void server_run(struct wb_http_server *server)
     if (server->run_again) {
         wb_net_timer_start(server->timer, 0, 0);
     } else if (MHD_get_timeout(server->daemon, &timeout) == MHD_YES) {
-        wb_net_timer_start(server->timer, timeout, 0);
+        wb_net_timer_start(server->timer, patience(server, timeout), 0);
     } else {
         wb_net_timer_stop(server->timer);
     }
 }
 
+/* While a TLS handshake waits for its client, libmicrohttpd (0.9.75) asks to be run again at once,
+ * and would so keep a processor busy for as long as the client likes. When no request is being
+ * dealt with, such wishes are granted a few times, then ever later; what the client sends wakes the
+ * daemon through its descriptor anyhow. */
+static wb_ms patience(struct wb_http_server *server, wb_ms wanted)
+{
+    if (wanted > 0 || server->active > 0) {
+        server->stalled = 0;
+        return wanted;
+    }
+    server->stalled++;
+    if (server->stalled <= STALLED_FREE) {
+        return 0;
+    }
+    unsigned doublings = server->stalled - STALLED_FREE;
+    return doublings > 7 ? STALLED_MAX_MS : (wb_ms)1 << (doublings - 1);
+}
+
 static void on_daemon_ready(void *ctx, unsigned events)
 {
+    struct wb_http_server *server = ctx;
     (void)events;
-    server_run(ctx);
+    server->stalled = 0;
+    server_run(server);
 }
 
 static void on_daemon_timeout(void *ctx)
@@ -101,6 +125,7 @@ void http_request_suspend(struct wb_http_request *r)
         return;
     }
     r->suspended = true;
+    r->server->active--;
     MHD_suspend_connection(r->connection);
     int fd = connection_fd(r);
     r->hangup = fd >= 0 ? wb_net_watch_new(r->server->loop, fd, on_hangup, r) : NULL;
@@ -116,6 +141,7 @@ void http_request_resume(struct wb_http_request *r)
     }
     hangup_forget(r);
     r->suspended = false;
+    r->server->active++;
     MHD_resume_connection(r->connection);
     http_server_wake(r->server);
 }
@@ -170,6 +196,7 @@ static void *on_target(void *cls, const char *uri, struct MHD_Connection *connec
         r->next->prev = r;
     }
     server->requests = r;
+    server->active++;
     return r;
 }
 
@@ -311,6 +338,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         return;
     }
     *con_cls = NULL;
+    server->active -= !r->suspended;
     r->completed = true;
     r->connection = NULL;
     hangup_forget(r);

@@ -16,6 +16,8 @@ struct wb_http_server {
     struct wb_http_request *requests; /* all that the daemon knows */
     struct wb_http_stream *dead;      /* opened after their reader had gone: closed is due */
     uint16_t port;
+    unsigned active;  /* requests that are not suspended */
+    unsigned stalled; /* runs in a row that the daemon asked for at once, without any request */
     bool running, run_again, stopping;
 };
 

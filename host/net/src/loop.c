@@ -30,6 +30,8 @@ struct wb_net_loop *wb_net_loop_new(void)
         free(loop);
         return NULL;
     }
+    loop->uv.data = loop;
+    uv_idle_init(&loop->uv, &loop->idle);
     signal(SIGPIPE, SIG_IGN);
     raise_file_limit();
     return loop;
@@ -41,6 +43,7 @@ void wb_net_loop_free(struct wb_net_loop *loop)
         return;
     }
     net_stream_close_ended(loop);
+    uv_close((uv_handle_t *)&loop->idle, NULL);
     if (loop->signals_on) {
         uv_close((uv_handle_t *)&loop->signals[0], NULL);
         uv_close((uv_handle_t *)&loop->signals[1], NULL);
@@ -58,7 +61,18 @@ void wb_net_loop_run(struct wb_net_loop *loop)
 
 bool wb_net_loop_turn(struct wb_net_loop *loop, bool wait)
 {
-    return uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+    loop->in_turn = true;
+    bool more = uv_run(&loop->uv, wait ? UV_RUN_ONCE : UV_RUN_NOWAIT) != 0;
+    loop->in_turn = false;
+    return more;
+}
+
+void net_loop_timer_fired(uv_loop_t *uv)
+{
+    struct wb_net_loop *loop = uv->data;
+    if (loop->in_turn) {
+        uv_stop(&loop->uv); /* uv_run() handles timers first, and would block afterwards */
+    }
 }
 
 void wb_net_loop_stop(struct wb_net_loop *loop)
@@ -119,18 +133,68 @@ enum wb_err wb_net_loop_signals(struct wb_net_loop *loop, void (*called)(void *c
     return WB_OK;
 }
 
-/* ---- timers ------------------------------------------------------------------------------- */
+/* ---- timers -------------------------------------------------------------------------------
+ * A delay of 0 does not go through uv's timers: these run until none is due, so one that arms
+ * itself again with 0 would keep the loop from ever looking at its descriptors. It goes through a
+ * list that is handled once a turn. */
 
 struct wb_net_timer {
     uv_timer_t uv;
+    struct wb_net_timer *next, **at; /* at: what points to this one; NULL: in no list */
+    wb_ms repeat_ms;                 /* of one that waits in a list */
     void (*called)(void *ctx);
     void *ctx;
 };
 
+static void list_remove(struct wb_net_timer *timer)
+{
+    if (timer->at) {
+        *timer->at = timer->next;
+        if (timer->next) {
+            timer->next->at = timer->at;
+        }
+        timer->at = NULL;
+        timer->next = NULL;
+    }
+}
+
+static void list_add(struct wb_net_timer **head, struct wb_net_timer *timer)
+{
+    timer->next = *head;
+    timer->at = head;
+    if (timer->next) {
+        timer->next->at = &timer->next;
+    }
+    *head = timer;
+}
+
 static void on_timer(uv_timer_t *handle)
 {
     struct wb_net_timer *timer = handle->data;
+    net_loop_timer_fired(handle->loop);
     timer->called(timer->ctx);
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+    struct wb_net_loop *loop = handle->loop->data;
+    while (loop->soon) { /* those who come back meanwhile wait for the next turn */
+        struct wb_net_timer *timer = loop->soon;
+        list_remove(timer);
+        list_add(&loop->now, timer);
+    }
+    while (loop->now) {
+        struct wb_net_timer *timer = loop->now;
+        list_remove(timer);
+        if (timer->repeat_ms) {
+            uv_timer_start(&timer->uv, on_timer, timer->repeat_ms, timer->repeat_ms);
+        }
+        net_loop_timer_fired(handle->loop);
+        timer->called(timer->ctx);
+    }
+    if (!loop->soon) {
+        uv_idle_stop(&loop->idle);
+    }
 }
 
 static void free_data(uv_handle_t *handle)
@@ -154,20 +218,29 @@ struct wb_net_timer *wb_net_timer_new(struct wb_net_loop *loop, void (*called)(v
 void wb_net_timer_free(struct wb_net_timer *timer)
 {
     if (timer) {
+        list_remove(timer);
         uv_close((uv_handle_t *)&timer->uv, free_data);
     }
 }
 
 void wb_net_timer_start(struct wb_net_timer *timer, wb_ms delay_ms, wb_ms repeat_ms)
 {
-    uv_update_time(timer->uv.loop);
+    struct wb_net_loop *loop = timer->uv.loop->data;
+    wb_net_timer_stop(timer);
+    if (delay_ms == 0) {
+        timer->repeat_ms = repeat_ms;
+        list_add(&loop->soon, timer);
+        uv_idle_start(&loop->idle, on_idle);
+        return;
+    }
+    uv_update_time(&loop->uv);
     uv_timer_start(&timer->uv, on_timer, delay_ms, repeat_ms);
 }
 
 void wb_net_timer_at(struct wb_net_timer *timer, wb_ms deadline)
 {
     if (deadline == WB_NEVER) {
-        uv_timer_stop(&timer->uv);
+        wb_net_timer_stop(timer);
         return;
     }
     wb_ms now = wb_net_now_ms(NULL);
@@ -176,6 +249,7 @@ void wb_net_timer_at(struct wb_net_timer *timer, wb_ms deadline)
 
 void wb_net_timer_stop(struct wb_net_timer *timer)
 {
+    list_remove(timer);
     uv_timer_stop(&timer->uv);
 }
 

@@ -15,9 +15,17 @@ struct wb_net_loop {
     bool signals_on;
     void (*signal_called)(void *ctx, int signal);
     void *signal_ctx;
+    bool in_turn;                /* wb_net_loop_turn() runs */
+    uv_idle_t idle;              /* active while somebody waits in soon */
+    struct wb_net_timer *soon;   /* timers of delay 0, for the next turn */
+    struct wb_net_timer *now;    /* those of this turn */
     struct wb_net_stream *ended; /* streams that flush before they close; nobody else knows them */
     uint8_t read_buf[NET_READ_BUF]; /* shared by all streams: a read is handed on before the next */
 };
+
+/* Called by every timer: one that fired is what a turn waited for, so that the turn does not wait
+ * again. */
+void net_loop_timer_fired(uv_loop_t *uv);
 
 /* Closes the streams in loop->ended at once. */
 void net_stream_close_ended(struct wb_net_loop *loop);

@@ -42,13 +42,14 @@ struct wb_net_stream {
     unsigned references;
     enum wb_err failed; /* reported by the deferred call */
     char failed_why[160];
-    bool connecting, reading, paused, ended, closing, in_data, resume_due;
+    bool connecting, reading, paused, ended, closing, in_timer, resume_due;
     uint16_t port; /* of a name being resolved */
     char peer[64];
 };
 
 static void deliver(struct wb_net_stream *s);
 static void flush_out(struct wb_net_stream *s);
+static void on_timer(uv_timer_t *timer);
 
 /* ---- buffers ------------------------------------------------------------------------------ */
 
@@ -166,9 +167,18 @@ static void fail_uv(struct wb_net_stream *s, int status)
     }
 }
 
+/* Calls on_timer() from the loop. From inside it only a millisecond later: uv runs timers until
+ * none is due, and one that is due at once again would keep it from its descriptors. */
+static void call_later(struct wb_net_stream *s)
+{
+    uv_update_time(&s->loop->uv);
+    uv_timer_start(&s->timer, on_timer, s->in_timer ? 1 : 0, 0);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct wb_net_stream *s = timer->data;
+    net_loop_timer_fired(timer->loop);
     if (s->failed != WB_OK) {
         fail(s, s->failed, s->failed_why);
     } else if (s->ended) {
@@ -177,7 +187,9 @@ static void on_timer(uv_timer_t *timer)
         fail(s, WB_ERR_TIMEOUT, "no answer to the connection attempt");
     } else if (s->resume_due) {
         s->resume_due = false;
+        s->in_timer = true;
         deliver(s);
+        s->in_timer = false;
     }
 }
 
@@ -187,7 +199,7 @@ static void fail_later(struct wb_net_stream *s, enum wb_err err, const char *why
     if (s->failed == WB_OK) {
         s->failed = err;
         snprintf(s->failed_why, sizeof(s->failed_why), "%s", why);
-        uv_timer_start(&s->timer, on_timer, 0, 0);
+        call_later(s);
     }
 }
 
@@ -213,9 +225,7 @@ static void read_stop(struct wb_net_stream *s)
 /* Gives bytes to the user; false when the stream is closed afterwards. */
 static bool give(struct wb_net_stream *s, const uint8_t *bytes, size_t len, size_t *used)
 {
-    s->in_data = true;
     *used = s->handler.data(s->ctx, bytes, len);
-    s->in_data = false;
     WB_ASSERT(*used <= len);
     return !s->closing && !s->ended;
 }
@@ -307,7 +317,7 @@ void wb_net_stream_resume(struct wb_net_stream *s)
     s->paused = false;
     s->resume_due = true;
     if (!s->connecting && s->failed == WB_OK) {
-        uv_timer_start(&s->timer, on_timer, 0, 0);
+        call_later(s);
     }
 }
 

@@ -569,6 +569,31 @@ static void garbage_costs_only_its_connection(void **state)
     assert_int_equal(w->status, 201);
 }
 
+/* A client that begins a TLS handshake and then says nothing must not keep a processor busy. */
+static void stalled_handshake_costs_few_turns(void **state)
+{
+    struct world *w = *state;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in in = {.sin_family = AF_INET,
+                             .sin_port = htons(wb_http_server_port(w->server)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), 0);
+    assert_int_equal(write(fd, "\x16\x03\x01\x02\x00\x01", 6), 6);
+    unsigned turns = 0;
+    wb_ms end = wb_net_now_ms(w->loop) + 500;
+    while (wb_net_now_ms(w->loop) < end) {
+        wb_net_timer_start(w->guard, 500, 0);
+        wb_net_loop_turn(w->loop, true);
+        turns++;
+    }
+    w->late = false;
+    assert_true(turns < 40);
+    fetch(w, NULL, "/taken", NULL, 0); /* others are served meanwhile */
+    wait_for(w, w->done == 1);
+    assert_int_equal(w->status, 201);
+    close(fd);
+}
+
 static void query_strings_decode(void **state)
 {
     (void)state;
@@ -617,6 +642,7 @@ int main(void)
         PLAIN(many_streams_at_once),
         PLAIN(bad_certificate_is_refused),
         BOTH(garbage_costs_only_its_connection),
+        TLS(stalled_handshake_costs_few_turns),
         cmocka_unit_test(query_strings_decode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

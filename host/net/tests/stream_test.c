@@ -292,6 +292,38 @@ static void timers_fire_once_or_again(void **state)
     wb_net_timer_free(c);
 }
 
+struct eager {
+    struct wb_net_timer *timer;
+    unsigned calls;
+};
+
+static void again_at_once(void *ctx)
+{
+    struct eager *e = ctx;
+    e->calls++;
+    wb_net_timer_start(e->timer, 0, 0);
+}
+
+static void a_timer_that_is_always_due_starves_nobody(void **state)
+{
+    struct world *w = *state;
+    struct eager e = {0};
+    e.timer = wb_net_timer_new(w->loop, again_at_once, &e);
+    wb_net_timer_start(e.timer, 0, 0);
+    w->server.echo = true;
+    assert_ok(wb_net_stream_write(w->client.stream, "hello", 5));
+    wait_for(w, w->client.received == 5);
+    assert_true(e.calls > 0);
+    wb_net_timer_stop(e.timer);
+    unsigned before = e.calls;
+    wb_net_loop_turn(w->loop, false);
+    assert_int_equal(e.calls, before);
+    wb_net_timer_start(e.timer, 0, 0);
+    wb_net_timer_free(e.timer); /* while it waits */
+    wb_net_loop_turn(w->loop, false);
+    assert_int_equal(e.calls, before);
+}
+
 static void on_ready(void *ctx, unsigned events)
 {
     *(unsigned *)ctx |= events;
@@ -329,6 +361,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(closing_while_connecting_is_silent, setup, teardown),
         cmocka_unit_test_setup_teardown(unix_sockets_work_too, setup, teardown),
         cmocka_unit_test_setup_teardown(timers_fire_once_or_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_timer_that_is_always_due_starves_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(watches_descriptors, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
