@@ -174,6 +174,10 @@ enum wb_err wb_api_quantity_read(const json_t *value, uint32_t *bytes) WB_MUST_U
 /* "500ms", "30s", "5m", "1h": milliseconds. Outcomes: WB_ERR_FORMAT, WB_ERR_VALUE over 30 days. */
 enum wb_err wb_api_duration_read(const char *text, wb_ms *ms) WB_MUST_USE;
 
+/* Length of text, or less where it has more than max bytes: then without the character that would be cut in
+ * two. For UTF-8. */
+size_t wb_api_text_cut(const char *text, size_t max);
+
 /* Reads a value by path of keys ("status", "phase", NULL); NULL when a step is absent. Borrows. */
 json_t *wb_api_at(const json_t *object, ...) __attribute__((sentinel));
 /* The same for text; fallback when it is absent or no string. */

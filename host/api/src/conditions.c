@@ -27,25 +27,12 @@ bool wb_api_condition_is(const json_t *conditions, const char *type,
            strcmp(wb_api_text_at(condition, "", "status", NULL), status_words[status]) == 0;
 }
 
-/* Length of message that fits, without cutting a UTF-8 character in two. */
-static size_t cut(const char *message)
-{
-    size_t len = strlen(message);
-    if (len <= WB_API_CONDITION_MESSAGE_MAX) {
-        return len;
-    }
-    len = WB_API_CONDITION_MESSAGE_MAX;
-    while (len > 0 && ((unsigned char)message[len] & 0xc0) == 0x80) {
-        len--;
-    }
-    return len;
-}
-
 bool wb_api_condition_set(json_t *conditions, const struct wb_api_condition *condition,
                           int64_t observed_generation, wb_unix_s now)
 {
     json_t *found = (json_t *)wb_api_condition_find(conditions, condition->type);
-    json_t *message = json_stringn(condition->message, cut(condition->message));
+    json_t *message = json_stringn(
+        condition->message, wb_api_text_cut(condition->message, WB_API_CONDITION_MESSAGE_MAX));
     if (message == NULL) { /* no UTF-8: foreign text that slipped through */
         message = json_string("(message is not text)");
     }

@@ -459,6 +459,19 @@ enum wb_err wb_api_duration_read(const char *text, wb_ms *ms)
     return WB_OK;
 }
 
+size_t wb_api_text_cut(const char *text, size_t max)
+{
+    size_t len = strnlen(text, max + 1);
+    if (len <= max) {
+        return len;
+    }
+    len = max;
+    while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return len;
+}
+
 /* ---- paths -------------------------------------------------------------------------------- */
 
 static json_t *at_list(const json_t *object, va_list keys)

@@ -200,6 +200,17 @@ static void paths_end_quietly_where_something_is_missing(void **state)
     json_decref(object);
 }
 
+static void texts_are_cut_between_characters(void **state)
+{
+    (void)state;
+    const char *text = "a\xe2\x82\xac"
+                       "b"; /* a, the euro sign, b */
+    const size_t wanted[] = {0, 1, 1, 1, 4, 5, 5};
+    for (size_t max = 0; max < WB_ARRAY_LEN(wanted); max++) {
+        assert_int_equal(wb_api_text_cut(text, max), wanted[max]);
+    }
+}
+
 static void first_problem_wins(void **state)
 {
     (void)state;
@@ -221,6 +232,7 @@ int main(void)
         cmocka_unit_test(times_are_rfc_3339),
         cmocka_unit_test(quantities_and_durations_have_units),
         cmocka_unit_test(paths_end_quietly_where_something_is_missing),
+        cmocka_unit_test(texts_are_cut_between_characters),
         cmocka_unit_test(first_problem_wins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

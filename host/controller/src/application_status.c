@@ -165,6 +165,7 @@ static int by_trouble_then_name(const void *a, const void *b)
 /* ---- the list ---------------------------------------------------------------------------------
  */
 
+/* Several bytes longer than what is kept, so that it is cut once, between characters. */
 static void row_message(const struct row *row, char *text, size_t cap)
 {
     const struct wb_api_run *run = row->run;
@@ -195,7 +196,7 @@ static void row_message(const struct row *row, char *text, size_t cap)
 
 static json_t *row_json(const struct row *row)
 {
-    char message[WB_API_MESSAGE_MAX];
+    char message[WB_API_MESSAGE_MAX + 8];
     row_message(row, message, sizeof message);
     const struct wb_api_run *run = row->run;
     enum wb_api_run_phase phase =
@@ -205,7 +206,7 @@ static json_t *row_json(const struct row *row)
         json_object_set_new(json, "digest", json_string(run->digest));
     }
     if (message[0] != '\0') {
-        json_t *text = json_string(message);
+        json_t *text = json_stringn(message, wb_api_text_cut(message, WB_API_MESSAGE_MAX - 4));
         json_object_set_new(json, "message",
                             text != NULL ? text : json_string("(the message is not text)"));
     }
@@ -300,9 +301,10 @@ static struct wb_api_condition degraded_condition(struct summary *s)
 {
     const struct row *first = s->rows->count > 0 ? &s->rows->items[0] : NULL;
     if (first != NULL && first->state == ROW_FAILED) {
-        snprintf(s->text, sizeof s->text, "%u of %u devices report a failure; %s: %.400s",
-                 s->counts.failed, s->counts.target, first->name,
-                 first->run->message[0] != '\0' ? first->run->message : "no reason given");
+        const char *why = first->run->message[0] != '\0' ? first->run->message : "no reason given";
+        snprintf(s->text, sizeof s->text, "%u of %u devices report a failure; %s: %.*s",
+                 s->counts.failed, s->counts.target, first->name, (int)wb_api_text_cut(why, 400),
+                 why);
         return (struct wb_api_condition){WB_API_CONDITION_DEGRADED, WB_API_TRUE, "DevicesFailed",
                                          s->text};
     }

@@ -155,12 +155,8 @@ void wb_kube_event(struct wb_kube_recorder *recorder, const json_t *object, bool
     json_t *event = new_event(recorder, entry, object, time);
     json_object_set_new(event, "type", json_string(is_warning ? "Warning" : "Normal"));
     json_object_set_new(event, "reason", json_string(reason));
-    size_t len = strlen(message);
-    while (len > MESSAGE_MAX ||
-           (len > 0 && len < strlen(message) && ((unsigned char)message[len] & 0xc0) == 0x80)) {
-        len = len > MESSAGE_MAX ? MESSAGE_MAX : len - 1;
-    }
-    json_object_set_new(event, "message", json_stringn(message, len));
+    json_object_set_new(event, "message",
+                        json_stringn(message, wb_api_text_cut(message, MESSAGE_MAX)));
     wb_kube_create(recorder->kube, &wb_kube_events, namespace, event, NULL, NULL);
     json_decref(event);
 }
