@@ -38,7 +38,7 @@ static const char *guest_text(struct wb_wasm_instance *inst, uint64_t address, u
 
 /* ---- log and time -------------------------------------------------------------------------- */
 
-enum wb_wasm_host host_log(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_log(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t level = (uint32_t)slots[0];
@@ -54,21 +54,21 @@ enum wb_wasm_host host_log(void *ctx, struct wb_wasm_instance *inst, uint64_t *s
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_time_ms(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_time_ms(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     (void)ctx;
     slots[0] = wb_agent_run_of(inst)->agent->now;
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_unix_ms(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_unix_ms(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     (void)ctx;
     slots[0] = wb_agent_unix_ms(wb_agent_run_of(inst)->agent);
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_sleep_ms(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_sleep_ms(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     int32_t ms = (int32_t)(uint32_t)slots[0];
 
@@ -76,7 +76,7 @@ enum wb_wasm_host host_sleep_ms(void *ctx, struct wb_wasm_instance *inst, uint64
     return wb_agent_host_wait(inst, wb_agent_run_of(inst)->agent->now + (ms > 0 ? (wb_ms)ms : 0));
 }
 
-enum wb_wasm_host host_timer_set(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_timer_set(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t id = (uint32_t)slots[0];
@@ -93,7 +93,8 @@ enum wb_wasm_host host_timer_set(void *ctx, struct wb_wasm_instance *inst, uint6
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_timer_cancel(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_timer_cancel(void *ctx, struct wb_wasm_instance *inst,
+                                             uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t id = (uint32_t)slots[0];
@@ -121,7 +122,7 @@ static struct wb_cbor_text application_name(const struct wb_agent_run *run)
     return app.name;
 }
 
-enum wb_wasm_host host_publish(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_publish(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     struct wb_agent *a = run->agent;
@@ -192,7 +193,7 @@ static uint32_t handle_find(const struct wb_agent_run *run, const char *topic, s
     return SUBSCRIPTIONS_MAX;
 }
 
-enum wb_wasm_host host_subscribe(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_subscribe(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t len = (uint32_t)slots[1];
@@ -232,7 +233,8 @@ enum wb_wasm_host host_subscribe(void *ctx, struct wb_wasm_instance *inst, uint6
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_unsubscribe(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_unsubscribe(void *ctx, struct wb_wasm_instance *inst,
+                                            uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t handle = (uint32_t)slots[0];
@@ -261,7 +263,7 @@ enum wb_wasm_host host_unsubscribe(void *ctx, struct wb_wasm_instance *inst, uin
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_receive(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_receive(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     struct wb_agent *a = run->agent;
@@ -301,7 +303,7 @@ static void copy_out(uint8_t *buf, uint32_t cap, struct wb_cbor_text text, uint6
     *result = (uint32_t)text.len;
 }
 
-enum wb_wasm_host host_arg(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_arg(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t index = (uint32_t)slots[0], cap = (uint32_t)slots[2];
@@ -331,7 +333,7 @@ enum wb_wasm_host host_arg(void *ctx, struct wb_wasm_instance *inst, uint64_t *s
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host host_env(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_host_env(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t name_len = (uint32_t)slots[1], cap = (uint32_t)slots[3];

@@ -125,12 +125,7 @@ void wb_agent_log(struct wb_agent *a, const struct wb_agent_slot *slot, enum wb_
 void wb_agent_log_text(struct wb_agent *a, const struct wb_agent_slot *slot,
                        enum wb_agent_level level, const char *text)
 {
-    size_t len = 0;
-
-    while (text[len] != '\0') {
-        len++;
-    }
-    wb_agent_log(a, slot, level, text, len);
+    wb_agent_log(a, slot, level, text, wb_protocol_text(text).len);
 }
 
 void wb_agent_log_err(struct wb_agent *a, enum wb_agent_level level, const char *what,

@@ -27,12 +27,7 @@ void wb_text_add_bytes(struct wb_text *t, const char *text, size_t len)
 
 void wb_text_add(struct wb_text *t, const char *text)
 {
-    size_t len = 0;
-
-    while (text[len] != '\0') {
-        len++;
-    }
-    wb_text_add_bytes(t, text, len);
+    wb_text_add_bytes(t, text, wb_protocol_text(text).len);
 }
 
 void wb_text_add_uint(struct wb_text *t, uint64_t value)

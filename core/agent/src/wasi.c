@@ -137,25 +137,28 @@ static enum wb_wasm_host strings_get(struct wb_wasm_instance *inst, uint64_t *sl
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_args_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_args_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     (void)ctx;
     return strings_get(inst, slots, false);
 }
 
-enum wb_wasm_host wasi_args_sizes_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_args_sizes_get(void *ctx, struct wb_wasm_instance *inst,
+                                               uint64_t *slots)
 {
     (void)ctx;
     return sizes_get(inst, slots, false);
 }
 
-enum wb_wasm_host wasi_environ_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_environ_get(void *ctx, struct wb_wasm_instance *inst,
+                                            uint64_t *slots)
 {
     (void)ctx;
     return strings_get(inst, slots, true);
 }
 
-enum wb_wasm_host wasi_environ_sizes_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_environ_sizes_get(void *ctx, struct wb_wasm_instance *inst,
+                                                  uint64_t *slots)
 {
     (void)ctx;
     return sizes_get(inst, slots, true);
@@ -163,7 +166,8 @@ enum wb_wasm_host wasi_environ_sizes_get(void *ctx, struct wb_wasm_instance *ins
 
 /* ---- clocks and random bytes ---------------------------------------------------------------- */
 
-enum wb_wasm_host wasi_clock_res_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_clock_res_get(void *ctx, struct wb_wasm_instance *inst,
+                                              uint64_t *slots)
 {
     uint8_t *at = wb_wasm_memory(inst, (uint32_t)slots[1], 8);
 
@@ -180,7 +184,8 @@ enum wb_wasm_host wasi_clock_res_get(void *ctx, struct wb_wasm_instance *inst, u
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_clock_time_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_clock_time_get(void *ctx, struct wb_wasm_instance *inst,
+                                               uint64_t *slots)
 {
     struct wb_agent *a = wb_agent_run_of(inst)->agent;
     uint32_t clock = (uint32_t)slots[0];
@@ -199,7 +204,8 @@ enum wb_wasm_host wasi_clock_time_get(void *ctx, struct wb_wasm_instance *inst, 
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_random_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_random_get(void *ctx, struct wb_wasm_instance *inst,
+                                           uint64_t *slots)
 {
     uint32_t len = (uint32_t)slots[1];
     uint8_t *buf = wb_wasm_memory(inst, (uint32_t)slots[0], len);
@@ -239,7 +245,7 @@ static void stdout_add(struct wb_agent_run *run, const uint8_t *bytes, uint32_t 
     }
 }
 
-enum wb_wasm_host wasi_fd_write(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_write(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     uint32_t fd = (uint32_t)slots[0], iovs = (uint32_t)slots[1], count = (uint32_t)slots[2];
@@ -279,7 +285,7 @@ enum wb_wasm_host wasi_fd_write(void *ctx, struct wb_wasm_instance *inst, uint64
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_fd_read(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_read(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     uint8_t *read_at = wb_wasm_memory(inst, (uint32_t)slots[3], 4);
 
@@ -296,7 +302,7 @@ enum wb_wasm_host wasi_fd_read(void *ctx, struct wb_wasm_instance *inst, uint64_
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_fd_close(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_close(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     (void)ctx;
     (void)inst;
@@ -304,7 +310,7 @@ enum wb_wasm_host wasi_fd_close(void *ctx, struct wb_wasm_instance *inst, uint64
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_fd_seek(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_seek(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     (void)ctx;
     (void)inst;
@@ -312,7 +318,8 @@ enum wb_wasm_host wasi_fd_seek(void *ctx, struct wb_wasm_instance *inst, uint64_
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_fd_fdstat_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_fdstat_get(void *ctx, struct wb_wasm_instance *inst,
+                                              uint64_t *slots)
 {
     uint8_t *at = wb_wasm_memory(inst, (uint32_t)slots[1], 24);
 
@@ -331,7 +338,8 @@ enum wb_wasm_host wasi_fd_fdstat_get(void *ctx, struct wb_wasm_instance *inst, u
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_fd_prestat_get(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_prestat_get(void *ctx, struct wb_wasm_instance *inst,
+                                               uint64_t *slots)
 {
     (void)ctx;
     (void)inst;
@@ -339,8 +347,8 @@ enum wb_wasm_host wasi_fd_prestat_get(void *ctx, struct wb_wasm_instance *inst, 
     return WB_WASM_HOST_DONE;
 }
 
-enum wb_wasm_host wasi_fd_prestat_dir_name(void *ctx, struct wb_wasm_instance *inst,
-                                           uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_fd_prestat_dir_name(void *ctx, struct wb_wasm_instance *inst,
+                                                    uint64_t *slots)
 {
     (void)ctx;
     (void)inst;
@@ -418,7 +426,8 @@ bool wb_agent_poll_finish(struct wb_agent_run *run)
     return true;
 }
 
-enum wb_wasm_host wasi_poll_oneoff(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_poll_oneoff(void *ctx, struct wb_wasm_instance *inst,
+                                            uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
     wb_ms due = WB_NEVER;
@@ -454,7 +463,8 @@ enum wb_wasm_host wasi_poll_oneoff(void *ctx, struct wb_wasm_instance *inst, uin
     return wb_agent_host_wait(inst, due);
 }
 
-enum wb_wasm_host wasi_sched_yield(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_sched_yield(void *ctx, struct wb_wasm_instance *inst,
+                                            uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
 
@@ -463,7 +473,7 @@ enum wb_wasm_host wasi_sched_yield(void *ctx, struct wb_wasm_instance *inst, uin
     return wb_agent_host_wait(inst, run->agent->now);
 }
 
-enum wb_wasm_host wasi_proc_exit(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+enum wb_wasm_host wb_agent_wasi_proc_exit(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
 {
     struct wb_agent_run *run = wb_agent_run_of(inst);
 
