@@ -137,7 +137,12 @@ struct wb_apiserver *wb_apiserver_new(const struct wb_apiserver_cfg *cfg, char *
         wb_apiserver_free(s);
         return NULL;
     }
+    as_store_batch_begin(s->store);
     bootstrap(s);
+    if (as_store_batch_end(s->store, err_text, err_text_cap) != WB_OK) {
+        wb_apiserver_free(s);
+        return NULL;
+    }
     return s;
 }
 

@@ -23,8 +23,8 @@ enum as_format { AS_PLAIN, AS_TABLE, AS_PARTIAL, AS_DISCOVERY };
 
 /* ---- recent changes ----------------------------------------------------------------------- */
 
-#define AS_RING_COUNT 8192u
-#define AS_RING_BYTES (8u * 1024u * 1024u)
+#define AS_RING_COUNT 1024u /* older ones are read from the database */
+#define AS_RING_BYTES (4u * 1024u * 1024u)
 
 struct as_encoded { /* a change as a watch's line; made when the first watch wants it */
     struct as_encoded *next;

@@ -66,6 +66,7 @@ struct as_store {
     sqlite3 *db;
     sqlite3_stmt *stmt[STMT_END];
     uint64_t version, compacted;
+    bool in_batch;
 };
 
 static const char create_sql[] =
@@ -265,8 +266,29 @@ static bool write_change(struct as_store *s, const struct as_row *row)
 enum wb_err as_store_write(struct as_store *s, const struct as_row *row, char *err, size_t err_cap)
 {
     WB_ASSERT(row->version == s->version + 1);
-    if (run(s, STMT_BEGIN) && write_object(s, row) && write_change(s, row) && run(s, STMT_COMMIT)) {
+    if ((s->in_batch || run(s, STMT_BEGIN)) && write_object(s, row) && write_change(s, row) &&
+        (s->in_batch || run(s, STMT_COMMIT))) {
         s->version = row->version;
+        return WB_OK;
+    }
+    snprintf(err, err_cap, "database: %s", sqlite3_errmsg(s->db));
+    if (!s->in_batch) {
+        run(s, STMT_ROLLBACK);
+    }
+    return WB_ERR_IO;
+}
+
+void as_store_batch_begin(struct as_store *s)
+{
+    WB_ASSERT(!s->in_batch);
+    s->in_batch = run(s, STMT_BEGIN);
+}
+
+enum wb_err as_store_batch_end(struct as_store *s, char *err, size_t err_cap)
+{
+    bool in_batch = s->in_batch;
+    s->in_batch = false;
+    if (in_batch && run(s, STMT_COMMIT)) {
         return WB_OK;
     }
     snprintf(err, err_cap, "database: %s", sqlite3_errmsg(s->db));

@@ -40,6 +40,11 @@ char *as_store_get(struct as_store *s, const char *resource, const char *namespa
 WB_MUST_USE enum wb_err as_store_write(struct as_store *s, const struct as_row *row, char *err,
                                        size_t err_cap);
 
+/* Between these, writes share one transaction: they are durable, all or none, when the batch ends.
+ */
+void as_store_batch_begin(struct as_store *s);
+WB_MUST_USE enum wb_err as_store_batch_end(struct as_store *s, char *err, size_t err_cap);
+
 /* Objects of a resource in order of namespace and name, after (after_ns, after_name) if after_name
  * is not NULL; of one namespace unless namespace is NULL; until limit (0: none) or until each
  * returns false. */
