@@ -19,6 +19,7 @@ wb_layer(core/wasm base)
 wb_layer(core/link base)
 wb_layer(core/protocol base cbor)
 wb_layer(core/store base)
+wb_layer(core/xrce base)
 wb_layer(core/agent base cbor crypto cose tls wasm link protocol store)
 
 # Boards: each is the agent's HAL.
@@ -38,5 +39,5 @@ wb_layer(host/gateway base cbor crypto tls protocol net api kube pki)
 wb_layer(host/launcher base link common)
 wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent common posix net api kube pki
          apiserver controller gateway launcher)
-wb_layer(fuzz base cbor crypto cose tls wasm link protocol store agent net api kube apiserver gateway)
+wb_layer(fuzz base cbor crypto cose tls wasm link protocol store xrce agent net api kube apiserver gateway)
 wb_layer(tests/interop base crypto tls pki)
