@@ -63,12 +63,17 @@ static char *encode(struct wb_apiserver *s, json_t *object, size_t *len)
     return as_dump(object, len);
 }
 
+/* Outcomes: WB_ERR_LIMIT: too large; WB_ERR_IO: the database failed, err says why. */
 static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r,
                           enum as_change change, json_t *object, const json_t *old, char **body,
                           size_t *len, char *err, size_t err_cap)
 {
     const json_t *metadata = json_object_get(object, "metadata");
     *body = encode(s, object, len);
+    if (*len > WB_APISERVER_OBJECT_MAX && change != AS_DELETED) {
+        free(*body);
+        return WB_ERR_LIMIT;
+    }
     json_t *now = as_resource_facets(r, object);
     json_t *before = old ? as_resource_facets(r, old) : NULL;
     json_t *both = json_pack("{s:O, s:O?}", "n", now, "o", before);
@@ -105,14 +110,18 @@ char *as_commit(struct as_call *c, const struct as_resource *r, enum as_change c
     char *body;
     char err[256];
     if (c->dry_run) {
-        body = as_dump(object, len);
-        return body;
+        return as_dump(object, len);
     }
-    if (commit(c->server, r, change, object, old, &body, len, err, sizeof(err)) != WB_OK) {
+    switch ((int)commit(c->server, r, change, object, old, &body, len, err, sizeof(err))) {
+    case WB_OK: return body;
+    case WB_ERR_LIMIT:
+        as_reply_error(c, 413, "RequestEntityTooLarge", NULL,
+                       "Request entity too large: limit is %u", WB_APISERVER_OBJECT_MAX);
+        return NULL;
+    default:
         as_reply_error(c, 500, "InternalError", NULL, "Internal error occurred: %s", err);
         return NULL;
     }
-    return body;
 }
 
 /* ---- decoding ----------------------------------------------------------------------------- */

@@ -888,6 +888,21 @@ static void secrets_take_plain_text(void **state)
                      422);
 }
 
+static void objects_have_a_limit(void **state)
+{
+    struct world *w = *state;
+    size_t len = WB_APISERVER_OBJECT_MAX;
+    char *body = malloc(len + 200);
+    int head = sprintf(body, "{\"metadata\":{\"name\":\"large\"},\"data\":{\"a\":\"");
+    memset(body + head, 'x', len);
+    strcpy(body + head + len, "\"}}");
+    assert_int_equal(ask(w, "POST", "/api/v1/namespaces/wasmbed/configmaps", body), 413);
+    assert_string_equal(at(w, "reason", NULL), "RequestEntityTooLarge");
+    strcpy(body + head + len - 1000, "\"}}");
+    assert_int_equal(ask(w, "POST", "/api/v1/namespaces/wasmbed/configmaps", body), 201);
+    free(body);
+}
+
 /* ---- server-side apply -------------------------------------------------------------------- */
 
 static unsigned apply(struct world *w, const char *query, const char *body)
@@ -991,6 +1006,7 @@ int main(void)
         TEST(discovery_is_negotiated),
         TEST(events_live_an_hour),
         TEST(secrets_take_plain_text),
+        TEST(objects_have_a_limit),
         TEST(apply_owns_and_gives_up_fields),
         TEST(apply_merges_map_lists_by_key),
     };
