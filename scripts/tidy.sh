@@ -3,7 +3,7 @@
 # House rules that a machine can check: format, SPDX lines, shell scripts, banned functions, what core may
 # import, machine paths, dead links. Usage: scripts/tidy.sh [--fix]   (--fix formats)
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 problems=0
 complain() { # TITLE, lines
     [ -z "$2" ] && return

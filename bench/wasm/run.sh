@@ -24,7 +24,7 @@ ${WASM_CC:-clang} $WASM -DSUITE -Drun=run_empty -c -o "$out/s_empty.o" empty.c
 ${WASM_LD:-wasm-ld} $LINK -o "$out/suite.wasm" $suite "$out/s_empty.o" "$out/suite_main.o"
 
 core="$root/core/wasm"
-sources="$(ls "$core"/src/*.c | grep -v -e float -e interp.c) $root/core/base/src/err.c"
+sources="$(find "$core/src" -name '*.c' ! -name '*float*' ! -name interp.c | sort | tr '\n' ' ') $root/core/base/src/err.c"
 include="-I$core -I$core/src -I$root/core/base -I$core/tests"
 flags="-fno-math-errno -ffp-contract=off -fno-gcse"
 cc -std=gnu11 -O2 $flags $include -o "$out/wasm_bench" "$here/bench.c" $sources "$core/src/interp.c" "$core/src/float_native.c"

@@ -1,3 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 #include "bench.h"
-EXPORT(run) int run(int n) { return n + 1; }
+EXPORT(run) int run(int n)
+{
+    return n + 1;
+}

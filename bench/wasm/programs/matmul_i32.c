@@ -14,7 +14,8 @@ EXPORT(run) int run(int n)
         for (int i = 0; i < N; i++)
             for (int j = 0; j < N; j++) {
                 int t = 0;
-                for (int k = 0; k < N; k++) t += A[i][k] * B[k][j];
+                for (int k = 0; k < N; k++)
+                    t += A[i][k] * B[k][j];
                 C[i][j] = t;
             }
         acc += (u32)C[r % N][(r * 7) % N];

@@ -6,12 +6,15 @@ EXPORT(run) int run(int n)
 {
     int count = 0;
     for (int r = 0; r < n; r++) {
-        for (int i = 0; i < LIM; i++) comp[i] = 0;
+        for (int i = 0; i < LIM; i++)
+            comp[i] = 0;
         count = 0;
         for (int i = 2; i < LIM; i++) {
-            if (comp[i]) continue;
+            if (comp[i])
+                continue;
             count++;
-            for (int j = i + i; j < LIM; j += i) comp[j] = 1;
+            for (int j = i + i; j < LIM; j += i)
+                comp[j] = 1;
         }
     }
     return count;

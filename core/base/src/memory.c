@@ -2,8 +2,8 @@
 /* Memory that holds secrets: wiping and comparing. */
 #include "wb_base.h"
 
-/* Volatile stores are not removed. Word by word: a board's memset goes byte by byte, and some of this
- * happens for each block of a hash. */
+/* Volatile stores are not removed. Word by word: a board's memset goes byte by byte, and some of
+ * this happens for each block of a hash. */
 void wb_wipe(void *memory, size_t len)
 {
     typedef uint32_t __attribute__((may_alias)) word;

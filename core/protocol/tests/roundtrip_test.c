@@ -94,9 +94,15 @@ static struct wb_protocol_message draw(void)
             number(64), number(64),           (uint32_t)number(32), (uint32_t)number(32)};
         break;
     case WB_PROTOCOL_APP_STATUS:
-        m.u.app_status = (struct wb_protocol_app_status){
-            name(),     below(5),  digest, (uint32_t)number(32), text(0, 255), (uint32_t)number(32),
-            number(64), number(64), below(2) ? digest : NULL};
+        m.u.app_status = (struct wb_protocol_app_status){name(),
+                                                         below(5),
+                                                         digest,
+                                                         (uint32_t)number(32),
+                                                         text(0, 255),
+                                                         (uint32_t)number(32),
+                                                         number(64),
+                                                         number(64),
+                                                         below(2) ? digest : NULL};
         break;
     case WB_PROTOCOL_LOG:
         m.u.log = (struct wb_protocol_log){below(2) ? name() : text(0, 0), below(4), text(0, 255),

@@ -86,13 +86,13 @@ static inline unsigned type_slots(unsigned type)
     X(UNREACHABLE)                                                                                 \
     X(MOV)                                                                                         \
     X(MOV64)                                                                                       \
-    X(MOVI) /* S */ X(MOVI64) /* S */ X(MOVW) X(MOVW64) X(I32_ADD) X(I32_SUB) X(I32_MUL)           \
-        X(I32_DIV_S) X(I32_DIV_U) X(I32_REM_S) X(I32_REM_U) X(I32_AND) X(I32_OR) X(I32_XOR)        \
-            X(I32_SHL) X(I32_SHR_S) X(I32_SHR_U) X(I32_ROTL) X(I32_ROTR) X(I32_ADDI) X(I32_MULI)   \
-                X(I32_ANDI) X(I32_ORI) X(I32_XORI) X(I32_SHLI) X(I32_SHR_SI) X(I32_SHR_UI)         \
-                    X(I32_ROTLI) X(I32_ADDK) X(I32_MULK) X(I32_ANDK) X(I32_ORK)                    \
-                        X(I32_XORK) /* + constant */                                               \
-        X(I32_SHL_ADDK)             /* d = (a << b) + constant: + constant */                      \
+    X(MOVI)                                                                                        \
+    /* S */ X(MOVI64) /* S */ X(MOVW) X(MOVW64) X(I32_ADD) X(I32_SUB) X(I32_MUL) X(I32_DIV_S)      \
+        X(I32_DIV_U) X(I32_REM_S) X(I32_REM_U) X(I32_AND) X(I32_OR) X(I32_XOR) X(I32_SHL)          \
+            X(I32_SHR_S) X(I32_SHR_U) X(I32_ROTL) X(I32_ROTR) X(I32_ADDI) X(I32_MULI) X(I32_ANDI)  \
+                X(I32_ORI) X(I32_XORI) X(I32_SHLI) X(I32_SHR_SI) X(I32_SHR_UI) X(I32_ROTLI)        \
+                    X(I32_ADDK) X(I32_MULK) X(I32_ANDK) X(I32_ORK) X(I32_XORK) /* + constant */    \
+        X(I32_SHL_ADDK) /* d = (a << b) + constant: + constant */                                  \
         X(I32_EQ) X(I32_NE) X(I32_LT_S) X(I32_GE_S) X(I32_LT_U) X(I32_GE_U) X(I32_EQI) X(I32_NEI)  \
             X(I32_LT_SI) X(I32_GE_SI) X(I32_LT_UI) X(I32_GE_UI) X(BR_EQ) X(BR_NE) X(BR_LT_S)       \
                 X(BR_GE_S) X(BR_LT_U) X(BR_GE_U) X(BR_EQK) X(BR_NEK) X(BR_LT_SK) X(BR_GE_SK)       \
