@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* wb_api.h: our Kubernetes kinds (Device, Application, Gateway), described once.
- * Shape    constant tables (what the kinds are) and plain functions over jansson values; no I/O, no clock
- * Limits   every list and string has one, in the tables; WB_API_…_MAX below for those that C code needs
- * Memory   parsed objects own copies of their strings: …_parse fills the caller's struct, …_deinit frees
- *          what it holds and may be called again or after a failed parse
- * Errors   wb_err for programs, struct wb_api_problem for people (path: what is wrong; what to do)
+ * Shape    constant tables and plain functions over jansson values; no I/O, no clock
+ * Limits   every list and string has one, in the tables; below those that C code needs
+ * Memory   parsed objects own copies of their strings: …_parse fills the caller's struct,
+ *          …_deinit frees what it holds and may be called again or after a failed parse
+ * Errors   wb_err for programs, struct wb_api_problem for people (path: what is wrong; remedy)
  * Source   Kubernetes API conventions; apiextensions.k8s.io/v1 structural schemas
  */
 #ifndef WB_API_H
@@ -22,17 +22,17 @@
 /* Label by which a gateway claims the Devices that it holds; its value is the Gateway's name. */
 #define WB_API_LABEL_GATEWAY "wasmbed.github.io/gateway"
 
-#define WB_API_NAME_MAX               63u     /* names of our objects: DNS-1123 labels, as on the wire */
-#define WB_API_MODULE_MAX             262144u /* bytes of a module that travels inline */
-#define WB_API_WASM_BINARY_MAX        349528u /* the same in base64: (262144 + 2) / 3 * 4 */
-#define WB_API_APPLICATIONS_MAX       64u     /* on one device */
-#define WB_API_DEPLOYED_DEVICES_MAX   100u    /* listed in Application.status */
-#define WB_API_TARGET_DEVICES_MAX     1000u
-#define WB_API_MESSAGE_MAX            1024u   /* messages in status, conditions excepted */
-#define WB_API_CONDITION_MESSAGE_MAX  4096u   /* their maximum everywhere is 32768; ours are sentences */
-#define WB_API_CONDITIONS_MAX         16u
+#define WB_API_NAME_MAX              63u /* names of our objects: DNS-1123 labels, as on the wire */
+#define WB_API_MODULE_MAX            262144u /* bytes of a module that travels inline */
+#define WB_API_WASM_BINARY_MAX       349528u /* the same in base64: (262144 + 2) / 3 * 4 */
+#define WB_API_APPLICATIONS_MAX      64u     /* on one device */
+#define WB_API_DEPLOYED_DEVICES_MAX  100u    /* listed in Application.status */
+#define WB_API_TARGET_DEVICES_MAX    1000u
+#define WB_API_MESSAGE_MAX           1024u /* messages in status, conditions excepted */
+#define WB_API_CONDITION_MESSAGE_MAX 4096u /* the schema's is 32768; ours are sentences */
+#define WB_API_CONDITIONS_MAX        16u
 
-/* ---- what is wrong, for people ------------------------------------------------------------ */
+/* ---- what is wrong, for people --------------------------------------------------------------- */
 
 /* The first problem wins; the text reads like "spec.wasmBinary: not base64; encode the module with
  * base64 -w0". An empty text: none yet. */
@@ -42,14 +42,14 @@ struct wb_api_problem {
 };
 
 /* Records a problem unless one is there already; returns problem->code. problem may be NULL. */
-enum wb_err wb_api_problem_set(struct wb_api_problem *problem, enum wb_err code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum wb_err wb_api_problem_set(struct wb_api_problem *problem, enum wb_err code, const char *format,
+                               ...) __attribute__((format(printf, 3, 4)));
 
-/* ---- the kinds as data --------------------------------------------------------------------- */
+/* ---- the kinds as data ----------------------------------------------------------------------- */
 
 enum wb_api_type {
-    WB_API_STRING,        /* min, max: length in bytes of UTF-8 text */
-    WB_API_INTEGER,       /* min, max: value */
+    WB_API_STRING,  /* min, max: length in characters */
+    WB_API_INTEGER, /* min, max: value */
     WB_API_BOOLEAN,
     WB_API_OBJECT,        /* fields */
     WB_API_LIST,          /* fields[0] describes an item; min, max: number of items */
@@ -57,9 +57,9 @@ enum wb_api_type {
     WB_API_INT_OR_STRING, /* pattern for the string form; min, max unused */
 };
 
-/* A rule as CEL text, which the API server of a cluster evaluates, and as C, which ours does. self is the
- * value that the rule stands at, old the stored one: NULL on create. A rule that mentions oldSelf is a
- * transition rule and is not evaluated on create. */
+/* A rule as CEL text, which the API server of a cluster evaluates, and as C, which ours does. self
+ * is the value that the rule stands at, old the stored one: NULL on create. A rule that mentions
+ * oldSelf is a transition rule and is not evaluated on create. */
 struct wb_api_rule {
     const char *cel;
     const char *message;
@@ -69,15 +69,15 @@ struct wb_api_rule {
 #define WB_API_RULES_MAX 3u
 
 struct wb_api_field {
-    const char *name;        /* NULL: the item of a list or map */
+    const char *name; /* NULL: the item of a list or map */
     const char *description;
     enum wb_api_type type;
     bool required;
-    bool is_bounded;         /* min and max hold */
+    bool is_bounded; /* min and max hold */
     int64_t min;
     int64_t max;
-    const char *format;      /* "date-time", "byte", "int32", "int64"; NULL: none */
-    const char *pattern;     /* extended regular expression; NULL: any */
+    const char *format;        /* "date-time", "byte", "int32", "int64"; NULL: none */
+    const char *pattern;       /* extended regular expression; NULL: any */
     const char *const *values; /* NULL-terminated enumeration; NULL: any */
     const char *default_json;  /* JSON text; NULL: none */
     const char *list_type;     /* "set", "map", "atomic"; NULL for what is no list */
@@ -95,12 +95,7 @@ struct wb_api_column {
     const char *description;
 };
 
-enum wb_api_kind_id {
-    WB_API_DEVICE,
-    WB_API_APPLICATION,
-    WB_API_GATEWAY,
-    WB_API_KIND_COUNT
-};
+enum wb_api_kind_id { WB_API_DEVICE, WB_API_APPLICATION, WB_API_GATEWAY, WB_API_KIND_COUNT };
 
 struct wb_api_kind {
     const char *kind;     /* "Device" */
@@ -138,14 +133,14 @@ enum wb_err wb_api_rule_check(const char *cel, const json_t *self, const json_t 
 enum wb_err wb_api_validate(const struct wb_api_kind *kind, const json_t *object, const json_t *old,
                             struct wb_api_problem *problem) WB_MUST_USE;
 
-/* ---- small parts ---------------------------------------------------------------------------- */
+/* ---- small parts ----------------------------------------------------------------------------- */
 
 /* DNS-1123: lower-case letters, digits, '-'; a label has at most 63 characters, a subdomain (labels
  * joined by '.') at most 253. */
 bool wb_api_is_dns_label(const char *text);
 bool wb_api_is_dns_subdomain(const char *text);
-/* "[prefix/]name" with prefix a subdomain; name and value: at most 63 of [A-Za-z0-9._-], alphanumeric at
- * both ends; a value may be empty. */
+/* "[prefix/]name" with prefix a subdomain; name and value: at most 63 of [A-Za-z0-9._-],
+ * alphanumeric at both ends; a value may be empty. */
 bool wb_api_is_label_key(const char *text);
 bool wb_api_is_label_value(const char *text);
 
@@ -154,15 +149,15 @@ void wb_api_digest_write(const uint8_t sha256[32], char text[WB_API_DIGEST_LEN +
 /* Outcomes: WB_ERR_FORMAT. Upper-case digits are refused: digests are compared as text. */
 enum wb_err wb_api_digest_read(const char *text, uint8_t sha256[32]) WB_MUST_USE;
 
-/* RFC 4648 §4 with padding; white space between characters is allowed when decoding. decode allocates
- * *data (one byte more than len, a NUL). Outcomes: WB_ERR_FORMAT, WB_ERR_LIMIT when more than len_max
- * bytes result. encode returns NUL-terminated text (free it). */
+/* RFC 4648 §4 with padding; white space between characters is allowed when decoding. decode
+ * allocates *data (one byte more than len, a NUL). Outcomes: WB_ERR_FORMAT, WB_ERR_LIMIT when more
+ * than len_max bytes result. encode returns NUL-terminated text (free it). */
 enum wb_err wb_api_base64_decode(const char *text, size_t text_len, size_t len_max, uint8_t **data,
                                  size_t *len) WB_MUST_USE;
 char *wb_api_base64_encode(const void *data, size_t len);
 
-/* RFC 3339 times as Kubernetes writes them: "2026-11-23T16:00:00Z"; with microseconds in Leases. read
- * takes fractions and offsets, too. Outcomes: WB_ERR_FORMAT. */
+/* RFC 3339 times as Kubernetes writes them: "2026-11-23T16:00:00Z"; with microseconds in Leases.
+ * read takes fractions and offsets, too. Outcomes: WB_ERR_FORMAT. */
 #define WB_API_TIME_CAP 32u
 void wb_api_time_write(wb_unix_s time, char text[WB_API_TIME_CAP]);
 void wb_api_time_write_micro(int64_t unix_us, char text[WB_API_TIME_CAP]);
@@ -174,25 +169,28 @@ enum wb_err wb_api_quantity_read(const json_t *value, uint32_t *bytes) WB_MUST_U
 /* "500ms", "30s", "5m", "1h": milliseconds. Outcomes: WB_ERR_FORMAT, WB_ERR_VALUE over 30 days. */
 enum wb_err wb_api_duration_read(const char *text, wb_ms *ms) WB_MUST_USE;
 
-/* Length of text, or less where it has more than max bytes: then without the character that would be cut in
- * two. For UTF-8. */
+/* Length of text, or less where it has more than max bytes: then without the character that would
+ * be cut in two. For UTF-8. */
 size_t wb_api_text_cut(const char *text, size_t max);
 
 /* Reads a value by path of keys ("status", "phase", NULL); NULL when a step is absent. Borrows. */
 json_t *wb_api_at(const json_t *object, ...) __attribute__((sentinel));
 /* The same for text; fallback when it is absent or no string. */
-const char *wb_api_text_at(const json_t *object, const char *fallback, ...) __attribute__((sentinel));
+const char *wb_api_text_at(const json_t *object, const char *fallback, ...)
+    __attribute__((sentinel));
 int64_t wb_api_integer_at(const json_t *object, int64_t fallback, ...) __attribute__((sentinel));
 
-/* ---- label selectors ------------------------------------------------------------------------ */
+/* ---- label selectors ------------------------------------------------------------------------- */
 
 /* Whether {matchLabels, matchExpressions} matches labels (a JSON object or NULL). An empty selector
- * matches everything, an absent one (NULL) nothing. Check it first: an ill-formed one matches nothing. */
+ * matches everything, an absent one (NULL) nothing. Check it first: an ill-formed one matches
+ * nothing. */
 bool wb_api_selector_matches(const json_t *selector, const json_t *labels);
 /* Outcomes: WB_ERR_VALIDATION. */
-enum wb_err wb_api_selector_check(const json_t *selector, struct wb_api_problem *problem) WB_MUST_USE;
+enum wb_err wb_api_selector_check(const json_t *selector,
+                                  struct wb_api_problem *problem) WB_MUST_USE;
 
-/* ---- conditions ----------------------------------------------------------------------------- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 enum wb_api_condition_status {
     WB_API_UNKNOWN,
@@ -201,15 +199,16 @@ enum wb_api_condition_status {
 };
 
 struct wb_api_condition {
-    const char *type;    /* "Accepted" */
+    const char *type; /* "Accepted" */
     enum wb_api_condition_status status;
-    const char *reason;  /* CamelCase, for programs */
-    const char *message; /* a sentence, for people: what is so, and what to do; cut at the maximum */
+    const char *reason; /* CamelCase, for programs */
+    const char
+        *message; /* a sentence, for people: what is so, and what to do; cut at the maximum */
 };
 
-/* Sets a condition in a JSON list of conditions; others stay. lastTransitionTime becomes now only when
- * the status flips or the condition is new. Returns whether anything changed, so that an unchanged list
- * need not be written. Times and order aside, setting twice equals setting once. */
+/* Sets a condition in a JSON list of conditions; others stay. lastTransitionTime becomes now only
+ * when the status flips or the condition is new. Returns whether anything changed, so that an
+ * unchanged list need not be written. Times and order aside, setting twice equals setting once. */
 bool wb_api_condition_set(json_t *conditions, const struct wb_api_condition *condition,
                           int64_t observed_generation, wb_unix_s now);
 /* Borrows; NULL when absent (also for conditions == NULL). */
@@ -217,32 +216,34 @@ const json_t *wb_api_condition_find(const json_t *conditions, const char *type);
 bool wb_api_condition_is(const json_t *conditions, const char *type,
                          enum wb_api_condition_status status);
 
-#define WB_API_CONDITION_ACCEPTED    "Accepted"    /* Application, Gateway: the spec makes sense */
-#define WB_API_CONDITION_PROGRESSING "Progressing" /* Application: not all devices run this revision yet */
-#define WB_API_CONDITION_AVAILABLE   "Available"   /* Application: at least one device runs it */
-#define WB_API_CONDITION_DEGRADED    "Degraded"    /* Application: some device reports a failure */
-#define WB_API_CONDITION_APPROVED    "Approved"    /* Device: an operator let it in; controller's */
-#define WB_API_CONDITION_ONLINE      "Online"      /* Device: connected; gateway's, and controller's when
-                                                      the gateway is gone */
-#define WB_API_CONDITION_READY       "Ready"       /* Gateway: serves devices */
+#define WB_API_CONDITION_ACCEPTED "Accepted" /* Application, Gateway: the spec makes sense */
+#define WB_API_CONDITION_PROGRESSING                                                               \
+    "Progressing" /* Application: not all devices run this revision yet */
+#define WB_API_CONDITION_AVAILABLE "Available" /* Application: at least one device runs it */
+#define WB_API_CONDITION_DEGRADED  "Degraded"  /* Application: some device reports a failure */
+#define WB_API_CONDITION_APPROVED  "Approved"  /* Device: an operator let it in; controller's */
+#define WB_API_CONDITION_ONLINE                                                                    \
+    "Online"                           /* Device: connected; gateway's, and controller's when      \
+                                          the gateway is gone */
+#define WB_API_CONDITION_READY "Ready" /* Gateway: serves devices */
 
 /* ---- phases ---------------------------------------------------------------------------------- */
 
 /* name as C has it, name as people read it */
 #define WB_API_DEVICE_PHASE_LIST(X)                                                                \
-    X(PENDING, "Pending")           /* not approved, or without a key */                           \
-    X(ENROLLING, "Enrolling")       /* a certificate is being made */                              \
-    X(ENROLLED, "Enrolled")         /* may connect, has not yet */                                 \
+    X(PENDING, "Pending")     /* not approved, or without a key */                                 \
+    X(ENROLLING, "Enrolling") /* a certificate is being made */                                    \
+    X(ENROLLED, "Enrolled")   /* may connect, has not yet */                                       \
     X(CONNECTED, "Connected")                                                                      \
     X(DISCONNECTED, "Disconnected") /* its gateway saw it go */                                    \
     X(UNREACHABLE, "Unreachable")   /* its gateway is gone */
 #define WB_API_APPLICATION_PHASE_LIST(X)                                                           \
-    X(PENDING, "Pending")                   /* no device to run on */                              \
-    X(DEPLOYING, "Deploying")               /* no device runs this revision yet */                 \
-    X(RUNNING, "Running")                   /* all targets run it */                               \
+    X(PENDING, "Pending")     /* no device to run on */                                            \
+    X(DEPLOYING, "Deploying") /* no device runs this revision yet */                               \
+    X(RUNNING, "Running")     /* all targets run it */                                             \
     X(PARTIALLY_RUNNING, "PartiallyRunning")                                                       \
-    X(FAILED, "Failed")                     /* not accepted, or every target failed */             \
-    X(STOPPED, "Stopped")                   /* every target ended it, as a command module does */  \
+    X(FAILED, "Failed")   /* not accepted, or every target failed */                               \
+    X(STOPPED, "Stopped") /* every target ended it, as a command module does */                    \
     X(ROLLING_BACK, "RollingBack")
 /* of one application on one device: docs/spec/protocol.cddl, app-phase, in its order */
 #define WB_API_RUN_PHASE_LIST(X)                                                                   \
@@ -290,7 +291,7 @@ struct wb_api_counts {
 enum wb_api_application_phase wb_api_application_phase_derive(bool is_accepted,
                                                               const struct wb_api_counts *counts);
 
-/* ---- typed objects ---------------------------------------------------------------------------- */
+/* ---- typed objects --------------------------------------------------------------------------- */
 
 struct wb_api_strings {
     char **items;
@@ -303,8 +304,8 @@ struct wb_api_meta {
     char *uid;              /* "" before it is stored; so is resource_version */
     char *resource_version; /* opaque */
     int64_t generation;
-    bool is_deleting;       /* metadata.deletionTimestamp is set */
-    json_t *labels;         /* object of strings; NULL: none */
+    bool is_deleting; /* metadata.deletionTimestamp is set */
+    json_t *labels;   /* object of strings; NULL: none */
 };
 
 struct wb_api_assignment { /* Device.spec.applications[] */
@@ -328,26 +329,26 @@ struct wb_api_device {
     struct wb_api_meta meta;
     char *device_id;
     char *device_type;
-    char *key_algorithm;   /* "Ed25519"; "" without a key */
+    char *key_algorithm;    /* "Ed25519"; "" without a key */
     uint8_t public_key[32]; /* spec.publicKey.keyData, decoded */
     bool has_public_key;
     wb_unix_s key_valid_from; /* 0: no bound */
     wb_unix_s key_valid_to;
     struct wb_api_strings capabilities;
     bool is_approved;
-    char *gateway_ref;     /* preferred Gateway; "" for any */
-    char *firmware;        /* wanted version; "" for any */
+    char *gateway_ref; /* preferred Gateway; "" for any */
+    char *firmware;    /* wanted version; "" for any */
     struct wb_api_assignment *assignments;
     size_t assignment_count;
     /* status */
     enum wb_api_device_phase phase;
-    char *gateway;         /* name of the Gateway that holds or held it; "" for none */
+    char *gateway; /* name of the Gateway that holds or held it; "" for none */
     char *gateway_namespace;
     struct wb_api_run *runs;
     size_t run_count;
     char *firmware_current;
-    wb_unix_s last_seen;   /* 0: never */
-    json_t *conditions;    /* list, NULL: none */
+    wb_unix_s last_seen; /* 0: never */
+    json_t *conditions;  /* list, NULL: none */
 };
 
 enum wb_api_restart_policy {
@@ -363,9 +364,9 @@ struct wb_api_env {
 
 struct wb_api_application {
     struct wb_api_meta meta;
-    json_t *wasm_binary;  /* the string as stored (no copy of a large module); NULL: by source */
-    bool has_source;      /* spec.source is there */
-    char *signature;      /* base64 of the COSE_Sign1; "" for none */
+    json_t *wasm_binary; /* the string as stored (no copy of a large module); NULL: by source */
+    bool has_source;     /* spec.source is there */
+    char *signature;     /* base64 of the COSE_Sign1; "" for none */
     struct wb_api_strings target_devices;
     json_t *device_selector; /* NULL: none */
     struct wb_api_strings required_capabilities;
@@ -374,7 +375,8 @@ struct wb_api_application {
     size_t env_count;
     uint32_t memory;          /* bytes of linear memory to back; 0: all that is declared */
     uint32_t fuel_per_second; /* 0: unlimited */
-    struct wb_api_strings permissions; /* "publish:<topic>", "subscribe:<topic>", trailing * allowed */
+    struct wb_api_strings
+        permissions; /* "publish:<topic>", "subscribe:<topic>", trailing * allowed */
     enum wb_api_restart_policy restart_policy;
     bool is_paused;
     /* status */
@@ -417,7 +419,7 @@ bool wb_api_strings_contain(const struct wb_api_strings *strings, const char *te
 bool wb_api_is_permitted(const struct wb_api_strings *permissions, const char *action,
                          const char *topic);
 
-/* ---- JSON of objects --------------------------------------------------------------------------- */
+/* ---- JSON of objects ------------------------------------------------------------------------- */
 
 /* {apiVersion, kind, metadata: {name, namespace}} to fill in (new reference). */
 json_t *wb_api_object_new(const struct wb_api_kind *kind, const char *namespace, const char *name);

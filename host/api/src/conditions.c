@@ -62,7 +62,7 @@ bool wb_api_condition_set(json_t *conditions, const struct wb_api_condition *con
     return true;
 }
 
-/* ---- phases -------------------------------------------------------------------------------- */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 #define WORD_OF(name, text) text,
 static const char *const device_words[] = {"", WB_API_DEVICE_PHASE_LIST(WORD_OF)};

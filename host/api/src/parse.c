@@ -191,7 +191,7 @@ bool wb_api_is_permitted(const struct wb_api_strings *permissions, const char *a
     return false;
 }
 
-/* ---- Device ------------------------------------------------------------------------------- */
+/* ---- Device ---------------------------------------------------------------------------------- */
 
 static void read_public_key(struct reader *r, const json_t *spec, struct wb_api_device *device)
 {
@@ -319,7 +319,7 @@ void wb_api_device_deinit(struct wb_api_device *device)
     memset(device, 0, sizeof *device);
 }
 
-/* ---- Application -------------------------------------------------------------------------- */
+/* ---- Application ----------------------------------------------------------------------------- */
 
 static enum wb_api_restart_policy read_restart_policy(struct reader *r, const json_t *spec)
 {
@@ -419,7 +419,7 @@ void wb_api_application_deinit(struct wb_api_application *application)
     memset(application, 0, sizeof *application);
 }
 
-/* ---- Gateway ------------------------------------------------------------------------------ */
+/* ---- Gateway --------------------------------------------------------------------------------- */
 
 enum wb_err wb_api_gateway_parse(struct wb_api_gateway *gateway, const json_t *object,
                                  struct wb_api_problem *problem)

@@ -23,7 +23,7 @@ enum wb_err wb_api_problem_set(struct wb_api_problem *problem, enum wb_err code,
     return code;
 }
 
-/* ---- names -------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* Length of the DNS label at the start of text; 0: there is none. */
 static size_t dns_label_len(const char *text)
@@ -98,7 +98,7 @@ bool wb_api_is_label_value(const char *text)
     return text[0] == '\0' || is_label_word(text);
 }
 
-/* ---- digests ------------------------------------------------------------------------------ */
+/* ---- digests --------------------------------------------------------------------------------- */
 
 static const char digest_prefix[] = "sha256:";
 
@@ -139,7 +139,7 @@ enum wb_err wb_api_digest_read(const char *text, uint8_t sha256[32])
     return WB_OK;
 }
 
-/* ---- base64 ------------------------------------------------------------------------------- */
+/* ---- base64 ---------------------------------------------------------------------------------- */
 
 static int base64_value(char c)
 {
@@ -237,7 +237,7 @@ char *wb_api_base64_encode(const void *data, size_t len)
     return out;
 }
 
-/* ---- times -------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 void wb_api_time_write(wb_unix_s time, char text[WB_API_TIME_CAP])
 {
@@ -373,7 +373,7 @@ enum wb_err wb_api_time_read(const char *text, wb_unix_s *time)
     return WB_OK;
 }
 
-/* ---- quantities --------------------------------------------------------------------------- */
+/* ---- quantities ------------------------------------------------------------------------------ */
 
 /* Reads digits up to 2^40; *at stands behind them. */
 static bool read_number(const char **at, uint64_t *value)
@@ -472,7 +472,7 @@ size_t wb_api_text_cut(const char *text, size_t max)
     return len;
 }
 
-/* ---- paths -------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 static json_t *at_list(const json_t *object, va_list keys)
 {

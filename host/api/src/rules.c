@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* rules.c: what the CEL texts in tables.c say, in C. Both must agree; tests/rules_test.c holds the
+/* rules.c: what the CEL texts in tables.c say, in C. Both must agree; tests/objects_test.c has
  * cases. */
 #include "rules.h"
 
@@ -41,11 +41,6 @@ bool rule_selector_values(const json_t *self, const json_t *old)
     bool needs = strcmp(operator, "In") == 0 || strcmp(operator, "NotIn") == 0;
     return needs == (json_array_size(json_object_get(self, "values")) > 0);
 }
-
-enum wb_err wb_api_rule_check(const char *cel, const json_t *self, const json_t *old, bool *holds);
-
-static const struct wb_api_rule *find_in_fields(const struct wb_api_field *fields, size_t count,
-                                                const char *cel, unsigned depth);
 
 static const struct wb_api_rule *find_in_list(const struct wb_api_rule *rules, size_t max,
                                               const char *cel)

@@ -59,7 +59,7 @@
 #define NAME(field, words, ...)                                                                    \
     TEXT(field, 1, WB_API_NAME_MAX, words, .pattern = DNS_LABEL, __VA_ARGS__)
 
-/* ---- shared ------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 static const struct wb_api_field name_item[] = {NAME(NULL, "Name of an object.")};
 static const struct wb_api_field capability_item[] = {
@@ -96,7 +96,7 @@ static const struct wb_api_rule object_rules[WB_API_RULES_MAX] = {
      rule_name_is_label},
 };
 
-/* ---- Device ------------------------------------------------------------------------------- */
+/* ---- Device ---------------------------------------------------------------------------------- */
 
 static const char *const key_algorithms[] = {"Ed25519", NULL};
 static const struct wb_api_field public_key_fields[] = {
@@ -232,7 +232,7 @@ static const char *const device_selectable[] = {".spec.deviceId",        ".spec.
                                                 ".spec.gatewayRef.name", ".status.gateway.name",
                                                 ".status.phase",         NULL};
 
-/* ---- Application -------------------------------------------------------------------------- */
+/* ---- Application ----------------------------------------------------------------------------- */
 
 static const struct wb_api_field oci_fields[] = {
     TEXT("image", 1, 512, "Reference: registry/name@sha256:… or registry/name:tag.",
@@ -387,7 +387,7 @@ static const struct wb_api_column application_columns[] = {
 };
 static const char *const application_selectable[] = {".status.phase", ".status.digest", NULL};
 
-/* ---- Gateway ------------------------------------------------------------------------------ */
+/* ---- Gateway --------------------------------------------------------------------------------- */
 
 static const struct wb_api_field pairing_fields[] = {
     FLAG("enabled", "Whether unknown devices may ask to be let in.", .default_json = "false"),
@@ -438,7 +438,7 @@ static const struct wb_api_column gateway_columns[] = {
 };
 static const char *const gateway_selectable[] = {".status.phase", NULL};
 
-/* ---- the kinds ---------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 static const struct wb_api_kind kinds[WB_API_KIND_COUNT] = {
     [WB_API_DEVICE] = {.kind = "Device",

@@ -162,8 +162,7 @@ static int by_trouble_then_name(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
-/* ---- the list ---------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 /* Several bytes longer than what is kept, so that it is cut once, between characters. */
 static void row_message(const struct row *row, char *text, size_t cap)
@@ -222,8 +221,7 @@ static json_t *list_json(const struct rows *rows)
     return list;
 }
 
-/* ---- counts and conditions --------------------------------------------------------------------
- */
+/* ---- counts and conditions ------------------------------------------------------------------- */
 
 static struct wb_api_counts count_rows(const struct rows *rows)
 {
@@ -330,8 +328,7 @@ static json_t *conditions_json(struct summary *s, struct reconcile_now now)
     return list;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 /* When it was given to devices last: now, if this is the first status of this generation. */
 static json_t *last_deployed(const struct summary *s, struct reconcile_now now)

@@ -23,8 +23,7 @@ static void lease_changed(void *ctx, enum wb_kube_change change, const json_t *o
 static void every_second(void *ctx);
 static void leadership(void *ctx, bool is_held);
 
-/* ---- caches -----------------------------------------------------------------------------------
- */
+/* ---- caches ---------------------------------------------------------------------------------- */
 
 static void synced(void *ctx)
 {
@@ -76,8 +75,7 @@ static bool open_caches(struct controller *c)
     return true;
 }
 
-/* ---- changes ----------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static const char *namespace_of(const json_t *object)
 {
@@ -184,8 +182,7 @@ static void lease_changed(void *ctx, enum wb_kube_change change, const json_t *o
     }
 }
 
-/* ---- time -------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 /* A Lease expired or came back: its gateway, and the devices that it holds, are looked at. */
 static void lease_flipped(struct controller *c, const struct world_lease *lease)
@@ -224,8 +221,7 @@ static void every_second(void *ctx)
     }
 }
 
-/* ---- leadership -------------------------------------------------------------------------------
- */
+/* ---- leadership ------------------------------------------------------------------------------ */
 
 static void leadership(void *ctx, bool is_held)
 {
@@ -261,8 +257,7 @@ static bool open_lease(struct controller *c)
     return c->lease != NULL;
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void stop_loop(void *ctx)
 {

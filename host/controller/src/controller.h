@@ -48,7 +48,7 @@ struct controller {
     struct job_counters counters[JOB_KIND_COUNT];
 };
 
-/* ---- work.c ---- */
+/* ---- work.c ---------------------------------------------------------------------------------- */
 
 /* Marks what a change of an object makes necessary, and sees to it soon. */
 void work_mark(struct controller *c, struct world_work *work);
@@ -64,7 +64,7 @@ void work_end_rest(struct controller *c, struct world_work *work, bool is_spread
 bool work_is_ready(const struct controller *c);
 const char *work_job_name(enum job_kind kind);
 
-/* ---- report.c ---- */
+/* ---- report.c -------------------------------------------------------------------------------- */
 
 /* Starts the HTTP server. False: err_text says why not. */
 bool report_open(struct controller *c, char *err_text, size_t err_text_cap);

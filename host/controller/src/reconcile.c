@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- selection --------------------------------------------------------------------------------
- */
+/* ---- selection ------------------------------------------------------------------------------- */
 
 enum selection select_device(const struct wb_api_application *application,
                              const struct wb_api_device *device)
@@ -54,8 +53,7 @@ bool is_concerned(const struct world_application *application, const struct worl
     return application->is_valid && select_device(&application->api, &device->api) != SELECT_NO;
 }
 
-/* ---- assignments ------------------------------------------------------------------------------
- */
+/* ---- assignments ----------------------------------------------------------------------------- */
 
 static json_t *assignment_json(const char *name, const char *digest, int64_t revision)
 {
@@ -118,8 +116,7 @@ json_t *reconcile_assignments(const struct world *world, const struct world_devi
                      device->api.meta.resource_version, "spec", "applications", wanted);
 }
 
-/* ---- devices ----------------------------------------------------------------------------------
- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 bool is_lease_expired(const struct world *world, const char *namespace, const char *gateway,
                       wb_ms now)
@@ -216,8 +213,7 @@ json_t *reconcile_device_status(const struct world *world, const struct world_de
                      "conditions", conditions);
 }
 
-/* ---- gateways ---------------------------------------------------------------------------------
- */
+/* ---- gateways -------------------------------------------------------------------------------- */
 
 /* Seen to renew its Lease: one that merely has not expired since we started proves nothing. */
 static bool is_renewing(const struct world *world, const struct wb_api_gateway *gateway, wb_ms now)

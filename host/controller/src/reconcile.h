@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* reconcile.h: the reconcilers: what was observed -> what has to be written. Pure.
- * Shape    each returns a merge patch (new reference) for one object, or NULL when nothing is to be
- * done; applying the patch and reconciling again gives NULL (tests/reconcile_test.c)
+ * Shape    each returns a merge patch (new reference) for one object, or NULL when nothing is to
+ *          be done; applying the patch and reconciling again gives NULL (tests/converge_test.c)
  *
- *     Application ──select──> Device.spec.applications ──gateway, device──>
- * Device.status.applications ^ │ └──────────────────────── Application.status <───────sum
- * up──────────────┘
+ *     Application ──select──> Device.spec.applications ──gateway──> the device
+ *          ^                                                            │
+ *          └── Application.status <──sum up── Device.status.applications┘
  */
 #ifndef WB_CONTROLLER_RECONCILE_H
 #define WB_CONTROLLER_RECONCILE_H

@@ -5,7 +5,7 @@
  * there is nothing to write. Writes are spread by three rules:
  *   - at most RUNNING_MAX at once;
  *   - after a write its object rests until the watch has brought our own change back (ECHO_MS at
- * most): reconciling the old state again would only repeat the write;
+ *     most): reconciling the old state again would only repeat the write;
  *   - an Application's status is written at most every COALESCE_MS, however many devices report.
  * A conflict means that somebody wrote first; the watch brings their change and we look again. */
 #include <stdlib.h>
@@ -93,8 +93,7 @@ void work_end_rest(struct controller *c, struct world_work *work, bool is_spread
     }
 }
 
-/* ---- after a write ----------------------------------------------------------------------------
- */
+/* ---- after a write --------------------------------------------------------------------------- */
 
 static struct world_work *find_work(struct controller *c, const struct job *job)
 {
@@ -227,8 +226,7 @@ static void written(void *ctx, const struct wb_kube_result *result)
     wb_net_timer_start(c->work_timer, 0, 0);
 }
 
-/* ---- before a write ---------------------------------------------------------------------------
- */
+/* ---- before a write -------------------------------------------------------------------------- */
 
 /* Sends a patch; takes it. before: see struct job. */
 static void start_job(struct controller *c, enum job_kind kind, const struct wb_api_meta *meta,

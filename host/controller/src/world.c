@@ -9,7 +9,7 @@
 
 #include "wb_crypto.h"
 
-/* ---- lists ---------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* Every view starts with what names it, but in structs of different kinds. */
 typedef const char *name_of(const void *view);
@@ -239,7 +239,7 @@ void world_judge(const struct wb_api_application *application, const struct wb_a
     }
 }
 
-/* ---- devices -------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 /* Gives an object that did not parse the names by which it is found again. */
 static void name_only(struct wb_api_meta *meta, const json_t *object)
@@ -309,7 +309,7 @@ struct world_range world_devices_of(const struct world *world, const char *names
     return range_of(&world->devices, &device_naming, namespace);
 }
 
-/* ---- applications --------------------------------------------------------------------------- */
+/* ---- applications ---------------------------------------------------------------------------- */
 
 struct world_application *world_put_application(struct world *world, const json_t *object)
 {
@@ -481,7 +481,7 @@ struct world_lease *world_find_lease(const struct world *world, const char *name
     return find(&world->leases, &lease_naming, namespace, name);
 }
 
-/* ---- life ----------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void world_init(struct world *world, uint32_t lease_default_s)
 {

@@ -36,7 +36,7 @@ struct call {
 
 static void start_get(void *ctx);
 
-/* ---- the client ----------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 static void read_token(void *ctx)
 {
@@ -147,7 +147,7 @@ void wb_kube_cancel(struct wb_kube *kube, wb_kube_call id)
     }
 }
 
-/* ---- one request ---------------------------------------------------------------------------- */
+/* ---- one request ----------------------------------------------------------------------------- */
 
 static struct call *call_new(struct wb_kube *kube, wb_kube_done *done, void *ctx)
 {
@@ -188,7 +188,8 @@ static void http_done(void *ctx, const struct wb_http_result *http)
                                     .body = (const char *)http->body,
                                     .text = text,
                                     .reason = "",
-                                    .retry_after_s = retry != NULL ? (unsigned)atoi(retry) : 0};
+                                    .retry_after_s =
+                                        retry != NULL ? (unsigned)strtoul(retry, NULL, 10) : 0};
     call->http = NULL; /* gone when this returns */
     if (http->body_len > 0) {
         result.object = json_loadb((const char *)http->body, http->body_len, 0, NULL);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* config.c: where the API server is and who we are: kubeconfig files and a pod's service account.
- */
+/* config.c: where the API server is and who we are: kubeconfig, or a pod's service account. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -231,7 +230,7 @@ enum wb_err wb_kube_config_parse(const char *yaml, size_t len, const char *folde
     return err;
 }
 
-/* ---- finding it ---------------------------------------------------------------------------- */
+/* ---- finding it ------------------------------------------------------------------------------ */
 
 /* Puts "path: " before the error text that is there. */
 static void prefix_error(struct source *s, const char *path)

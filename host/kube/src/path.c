@@ -146,7 +146,7 @@ enum wb_err explain(const struct wb_kube *kube, const char *path,
     return error_of_status(result->status, wb_api_text_at(object, "", "reason", NULL));
 }
 
-/* ---- back-off ------------------------------------------------------------------------------ */
+/* ---- back-off -------------------------------------------------------------------------------- */
 
 uint64_t random_next(uint64_t *state)
 {

@@ -3,8 +3,7 @@
  *
  *     LISTING ──complete──> WATCHING ──ended──> WATCHING (from the last resourceVersion)
  *        ^                     │
- *        └──── PAUSING <───────┴── anything else: 410, a dropped connection, a refusal, an
- * unreadable event
+ *        └──── PAUSING <───────┴── anything else: 410, connection dropped, refused, unreadable
  *
  * A list is collected page by page beside the cache and then compared with it, so that callbacks
  * tell differences only, however long contact was lost. A dropped connection leads to a list, not
@@ -22,7 +21,7 @@
 #define WATCH_GRACE_MS 30000u /* and if it does not, the connection is taken for dead */
 #define QUICK_END_MS   5000u  /* a watch that ends sooner, without an event, counts as a failure */
 #define BACKOFF_MIN_MS 200u
-#define BACKOFF_MAX_MS 8000u
+#define BACKOFF_MAX_MS 4000u
 
 struct wb_kube_reflector {
     struct wb_kube *kube;
@@ -49,7 +48,7 @@ static void start_list(void *ctx);
 static void start_watch(struct wb_kube_reflector *r);
 static void retry(struct wb_kube_reflector *r, const char *text);
 
-/* ---- cache ---------------------------------------------------------------------------------- */
+/* ---- cache ----------------------------------------------------------------------------------- */
 
 bool cache_key_of(const char *namespace, const char *name, char key[CACHE_KEY_CAP])
 {
@@ -202,8 +201,7 @@ static void replace(struct wb_kube_reflector *r)
     json_decref(fresh);
 }
 
-/* ---- pauses -----------------------------------------------------------------------------------
- */
+/* ---- pauses ---------------------------------------------------------------------------------- */
 
 /* Tells why and lists again after a pause. The reflector may be gone afterwards. */
 static void retry(struct wb_kube_reflector *r, const char *text)
@@ -226,8 +224,7 @@ static void retry_because(struct wb_kube_reflector *r, const char *what)
     retry(r, text);
 }
 
-/* ---- list -------------------------------------------------------------------------------------
- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 /* Adds one page to the list that comes in. Returns what is wrong with it, NULL: nothing. */
 static const char *take_page(struct wb_kube_reflector *r, const json_t *page)
@@ -358,8 +355,7 @@ static void start_list(void *ctx)
     }
 }
 
-/* ---- watch ------------------------------------------------------------------------------------
- */
+/* ---- watch ----------------------------------------------------------------------------------- */
 
 static void watch_failed(struct wb_kube_reflector *r, const char *what)
 {
@@ -485,8 +481,7 @@ static void start_watch(struct wb_kube_reflector *r)
     }
 }
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static const char *copy(const char *text)
 {
