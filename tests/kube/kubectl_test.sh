@@ -72,6 +72,7 @@ eventually() {
 }
 
 start_server() {
+    : >"$work/ready" # the word of the server before must not count
     "$run" "$work/state" "${1:-0}" "$work/cert.pem" "$work/key.pem" "$work/tokens.csv" >"$work/ready" 2>>"$work/server.log" &
     server_pid=$!
     tries=100
