@@ -317,10 +317,26 @@ static bool options_fit(const struct wb_apiserver_options *o, const char *host)
     return true;
 }
 
+/* Creates a folder and those above it; the folder itself is for its owner only. */
+static bool make_folder(const char *path)
+{
+    char part[4096];
+    snprintf(part, sizeof(part), "%s", path);
+    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(part, 0755); /* if it fails, the last one tells */
+        *slash = '/';
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+        complain("cannot create %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 static bool read_files(const struct wb_apiserver_options *o, struct files *files)
 {
-    if (mkdir(o->state_dir, 0700) != 0 && errno != EEXIST) {
-        complain("cannot create %s: %s", o->state_dir, strerror(errno));
+    if (!make_folder(o->state_dir)) {
         return false;
     }
     snprintf(files->db_path, sizeof(files->db_path), "%s/apiserver.db", o->state_dir);

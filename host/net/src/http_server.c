@@ -492,8 +492,10 @@ static int listen_socket(const char *host, uint16_t port, uint16_t *bound, char 
         addr_len = sizeof(in6);
     }
     int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
+    int on = 1, keepalive_s = 60; /* accepted sockets inherit it: a vanished watcher is noticed */
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) != 0 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive_s, sizeof(keepalive_s)) != 0 ||
         bind(fd, addr, addr_len) != 0 || listen(fd, 1024) != 0 ||
         getsockname(fd, addr, &addr_len) != 0) {
         snprintf(err_text, err_text_cap, "cannot listen on %s:%u: %s", host, port, strerror(errno));
