@@ -232,7 +232,8 @@ uint32_t wb_agent_arena_largest(const struct wb_agent *a, const struct wb_agent_
 
 /* ---- text.c ---------------------------------------------------------------------------------- */
 
-/* Text in the caller's buffer: what does not fit is cut; always terminated. */
+/* Text in the caller's buffer: what does not fit is cut; always terminated. ASCII only, so that a
+ * cut never makes text that a receiver refuses: other bytes become '?'. */
 struct wb_text {
     char *buf;
     size_t cap, len;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* text.c: building short texts without a C library. */
-#include <string.h>
-
 #include "agent.h"
 
 struct wb_text wb_text_init(char *buf, size_t cap)
@@ -18,10 +16,9 @@ void wb_text_add_bytes(struct wb_text *t, const char *text, size_t len)
     if (len > room) {
         len = room;
     }
-    if (len > 0) {
-        memcpy(t->buf + t->len, text, len);
+    for (size_t i = 0; i < len; i++) {
+        t->buf[t->len++] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
     }
-    t->len += len;
     t->buf[t->len] = '\0';
 }
 

@@ -311,6 +311,16 @@ static void long_text_is_cut(void **state)
     assert_int_equal(t.len, 7);
 }
 
+static void foreign_bytes_are_replaced(void **state)
+{
+    char buf[16];
+    struct wb_text t = wb_text_init(buf, sizeof(buf));
+
+    (void)state;
+    wb_text_add(&t, "gr\xc3\xbc\xc3\x9f \n\x7f.");
+    assert_string_equal(buf, "gr???? ??.");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +337,7 @@ int main(void)
         cmocka_unit_test_setup(full_inbox_refuses, begin),
         cmocka_unit_test_setup(numbers_are_written, begin),
         cmocka_unit_test_setup(long_text_is_cut, begin),
+        cmocka_unit_test_setup(foreign_bytes_are_replaced, begin),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
