@@ -968,6 +968,7 @@ void wb_agent_deploy_tick(struct wb_agent *a)
         (a->state == WB_AGENT_WASM_LOADING || a->state == WB_AGENT_APPLICATION_DEPLOYMENT) &&
         a->has_set) {
         wb_agent_set_state(a, WB_AGENT_RUNNING);
+        a->is_heartbeat_due = true; /* memory and flash are other than before */
     }
 }
 
