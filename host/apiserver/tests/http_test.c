@@ -18,6 +18,7 @@ struct world {
     struct wb_http_client *client;
     char dir[32];
     pid_t child;
+    uint16_t port;
     bool late, answered;
     unsigned status;
     char body[8192];
@@ -44,11 +45,12 @@ static void on_ready(void *ctx, uint16_t port)
     (void)!write(*(int *)ctx, &port, sizeof(port));
 }
 
-/* Starts the server in a child process and a client for it. */
-static void start(struct world *w)
+/* Starts the server on a port in a child process; false when it ends at once (the port is somebody
+ * else's). */
+static bool try_start(struct world *w, uint16_t port)
 {
     int fds[2];
-    uint16_t port = 0;
+    uint16_t bound = 0;
     assert_int_equal(pipe(fds), 0);
     w->child = fork();
     if (w->child == 0) {
@@ -56,7 +58,7 @@ static void start(struct world *w)
         dup2(null, STDERR_FILENO);
         close(fds[0]);
         struct wb_apiserver_options options = {.state_dir = w->dir,
-                                               .port = (uint16_t)(20000 + getpid() % 20000),
+                                               .port = port,
                                                .insecure_http = true,
                                                .ready = on_ready,
                                                .ctx = &fds[1]};
@@ -64,10 +66,26 @@ static void start(struct world *w)
         _exit(code); /* the copy of the parent's memory is none of its leaks */
     }
     close(fds[1]);
-    assert_int_equal(read(fds[0], &port, sizeof(port)), sizeof(port));
+    bool ready = read(fds[0], &bound, sizeof(bound)) == sizeof(bound);
     close(fds[0]);
+    if (!ready) {
+        waitpid(w->child, NULL, 0);
+        w->child = 0;
+    }
+    return ready;
+}
+
+/* Starts the server, and a client for it. */
+static void start(struct world *w)
+{
+    /* Below the range from which the system takes ports for connections. */
+    w->port = (uint16_t)(10000 + getpid() % 20000);
+    for (unsigned tries = 0; !try_start(w, w->port); tries++) {
+        assert_true(tries < 20);
+        w->port++;
+    }
     char url[64];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", w->port);
     struct wb_http_client_cfg cfg = {.base_url = url};
     w->client = wb_http_client_new(w->loop, &cfg);
 }
@@ -178,7 +196,7 @@ static void many_watches_get_every_change(void **state)
     start(w);
     wb_http_client_free(w->client);
     char url[64];
-    snprintf(url, sizeof(url), "http://127.0.0.1:%u", 20000 + w->child % 20000);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", w->port);
     struct wb_http_client_cfg cfg = {.base_url = url, .connections_max = WATCHES + 2};
     w->client = wb_http_client_new(w->loop, &cfg);
     struct wb_http_call *calls[WATCHES];
