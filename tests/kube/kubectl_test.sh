@@ -73,6 +73,7 @@ eventually() {
 
 # try_server PORT: starts the server; fails when it ends at once (the port is somebody else's)
 try_server() {
+    : >"$work/ready" # the word of the server before must not count
     "$run" "$work/state" "$1" "$work/cert.pem" "$work/key.pem" "$work/tokens.csv" >"$work/ready" 2>>"$work/server.log" &
     server_pid=$!
     tries=100
