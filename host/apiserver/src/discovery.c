@@ -405,7 +405,7 @@ static bool split(const char *text, char *group, char *version, size_t cap)
     }
     memcpy(group, text, (size_t)(slash - text));
     group[slash - text] = '\0';
-    strcpy(version, slash + 1);
+    memmove(version, slash + 1, strlen(slash + 1) + 1);
     return slash[1] != '\0';
 }
 

@@ -284,7 +284,8 @@ void gateway_device_put(struct gateway *g, wb_ms now, const json_t *object)
             session_end(g, now, s, WB_TLS_ALERT_ACCESS_DENIED, objection);
         } else {
             if (device->has_hello && device->api.phase != WB_API_DEVICE_CONNECTED) {
-                status_due(g, now, device); /* somebody judged it by our Lease while the API was away */
+                status_due(g, now,
+                           device); /* somebody judged it by our Lease while the API was away */
             }
             desired_update(g, s);
         }
