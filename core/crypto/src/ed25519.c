@@ -23,8 +23,13 @@ static void hash_to_scalar(struct scalar *out, const uint8_t *first, const uint8
         wb_sha512_update(&hash, pieces[i].data, pieces[i].len);
     }
     wb_sha512_final(&hash, digest, sizeof digest);
-    wb_scalar_reduce_wide(out, digest);
+    struct scalar low, high;
+    wb_scalar_decode(&low, digest);
+    wb_scalar_decode(&high, digest + 32);
+    wb_scalar_reduce_wide(out, &low, &high, &wb_scalar_ed25519);
     wb_wipe(digest, sizeof digest);
+    wb_wipe(&low, sizeof low);
+    wb_wipe(&high, sizeof high);
 }
 
 /* The secret scalar in the first half, pruned (§5.1.5 step 2), the prefix in the second. */
@@ -53,7 +58,7 @@ void wb_ed25519_public_key(uint8_t public_key[32], const uint8_t private_key[32]
     struct scalar a;
     expand_key(expanded, private_key);
     wb_scalar_decode(&a, expanded);
-    wb_scalar_reduce(&a, &a);
+    wb_scalar_reduce(&a, &a, &wb_scalar_ed25519);
     encode_base_multiple(public_key, &a);
     wb_wipe(expanded, sizeof expanded);
     wb_wipe(&a, sizeof a);
@@ -70,7 +75,8 @@ void wb_ed25519_sign_pieces(uint8_t signature[64], const uint8_t private_key[32]
     encode_base_multiple(signature, &nonce);
     hash_to_scalar(&challenge, signature, public_key, pieces, piece_count);
     wb_scalar_decode(&a, expanded);
-    wb_scalar_mul_add(&a, &a, &challenge, &nonce);
+    wb_scalar_mul(&a, &a, &challenge, &wb_scalar_ed25519);
+    wb_scalar_add(&a, &a, &nonce, &wb_scalar_ed25519);
     wb_scalar_encode(signature + 32, &a);
     wb_wipe(expanded, sizeof expanded);
     wb_wipe(&nonce, sizeof nonce);
@@ -87,7 +93,7 @@ enum wb_err wb_ed25519_verify_pieces(const uint8_t signature[64], const uint8_t 
     struct point key, r;
     uint8_t encoded[32];
     wb_scalar_decode(&s, signature + 32);
-    if (!wb_scalar_is_reduced(&s) || !wb_edwards_decode(&key, public_key)) {
+    if (!wb_scalar_is_reduced(&s, &wb_scalar_ed25519) || !wb_edwards_decode(&key, public_key)) {
         return WB_ERR_SIGNATURE;
     }
     hash_to_scalar(&challenge, signature, public_key, pieces, piece_count);

@@ -5,6 +5,7 @@
 #include "edwards.h"
 
 #include "wb_base.h"
+#include "window.h"
 
 #include <string.h>
 
@@ -84,11 +85,6 @@ static void point_set_neutral(struct point *p)
 
 /* ---- the base point, secret scalar -------------------------------------------------------- */
 
-static unsigned scalar_bit(const struct scalar *k, unsigned i)
-{
-    return k->v[i / 32] >> (i % 32) & 1;
-}
-
 /* out = table[index]; every entry is read. */
 static void select_secret(struct point_affine *out, const struct point_affine table[8],
                           uint32_t index)
@@ -154,45 +150,6 @@ void wb_edwards_mul_base(struct point *out, const struct scalar *k)
 
 /* ---- two points, public scalars ----------------------------------------------------------- */
 
-/* Signed sliding windows from the top bit down: of the digits k_(i-1) - k_i, a run of `width`,
- * which starts at a digit that is not 0, is one odd multiple of a power of two. */
-struct window {
-    const struct scalar *k;
-    unsigned width;
-    int digit;    /* odd; to be added when `position` is reached */
-    int position; /* -1: none */
-};
-
-static int window_bit(const struct window *w, int i)
-{
-    return i < 0 || i > 255 ? 0 : (int)scalar_bit(w->k, (unsigned)i);
-}
-
-/* What is to be added at position i: an odd number of magnitude below 2^(width - 1), or 0. Called
- * for each i from the top down. */
-static int window_digit(struct window *w, int i)
-{
-    if (w->position < 0 && window_bit(w, i) != window_bit(w, i - 1)) {
-        int last = i - (int)w->width + 1; /* lowest position of the run; may be below 0 */
-        int value = -window_bit(w, i);
-        for (int j = i - 1; j >= last; j--) {
-            value = 2 * value + window_bit(w, j);
-        }
-        value += window_bit(w, last - 1);
-        while (value % 2 == 0) {
-            value /= 2;
-            last++;
-        }
-        w->digit = value;
-        w->position = last;
-    }
-    if (w->position != i) {
-        return 0;
-    }
-    w->position = -1;
-    return w->digit;
-}
-
 #define MULTIPLES 4 /* 1, 3, 5, 7 times p: windows of 4 digits */
 
 static void add_public(struct point *p, int digit, const struct point_affine *table,
@@ -226,8 +183,8 @@ void wb_edwards_mul_add_public(struct point *out, const struct scalar *a, const 
     struct window wb = {b, 5, 0, -1};
     point_set_neutral(out);
     for (int i = 253; i >= 0; i--) {
-        const int digit_a = window_digit(&wa, i);
-        const int digit_b = window_digit(&wb, i);
+        const int digit_a = wb_window_digit(&wa, i);
+        const int digit_b = wb_window_digit(&wb, i);
         point_double(out, digit_a != 0 || digit_b != 0);
         add_public(out, digit_a, table, table_z, digit_b != 0);
         add_public(out, digit_b, wb_edwards_odd, NULL, false);

@@ -1,75 +1,31 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Modulo L by Montgomery's method with R = 2^256: one short routine serves reduction and products.
- */
+/* Modulo the order by Montgomery's method with R = 2^256: one short routine serves reduction and
+ * products. */
 #include "scalar.h"
 
 #include "bytes.h"
+#include "montgomery.h"
 #include "wb_base.h"
 
-/* L = 2^252 + 27742317777372353535851937790883648493. */
-static const struct scalar order = {
-    {0x5cf5d3ed, 0x5812631a, 0xa2f79cd6, 0x14def9de, 0, 0, 0, 0x10000000}};
-#define MINUS_ORDER_INVERSE UINT32_C(0x12547e1b) /* -1 / L mod 2^32 */
-/* R^2 mod L. */
-static const struct scalar r_squared = {{0x449c0f01, 0xa40611e3, 0x68859347, 0xd00e1ba7, 0x17f5be65,
-                                         0xceec73d2, 0x7c309a3d, 0x0399411b}};
+const struct scalar_order wb_scalar_ed25519 = {
+    {{0x5cf5d3ed, 0x5812631a, 0xa2f79cd6, 0x14def9de, 0, 0, 0, 0x10000000}},
+    {{0x449c0f01, 0xa40611e3, 0x68859347, 0xd00e1ba7, 0x17f5be65, 0xceec73d2, 0x7c309a3d,
+      0x0399411b}},
+    0x12547e1b};
+const struct scalar_order wb_scalar_p256 = {
+    {{0xfc632551, 0xf3b9cac2, 0xa7179e84, 0xbce6faad, 0xffffffff, 0xffffffff, 0, 0xffffffff}},
+    {{0xbe79eea2, 0x83244c95, 0x49bd6fa6, 0x4699799c, 0x2b6bec59, 0x2845b239, 0xf3d95620,
+      0x66e12d94}},
+    0xee00bc4f};
 static const struct scalar one = {{1}};
 
-/* out = a - L if a >= L, else a. top is word 8 of a. */
-static void subtract_order(struct scalar *out, const uint32_t a[8], uint32_t top)
+/* out = a * b / R mod n, below n, when b < n. */
+static void montgomery(struct scalar *out, const struct scalar *a, const struct scalar *b,
+                       const struct scalar_order *order)
 {
-    struct scalar t;
-    int64_t carry = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        carry += (int64_t)a[i] - order.v[i];
-        t.v[i] = (uint32_t)carry;
-        carry >>= 32;
-    }
-    uint32_t keep = (uint32_t)((carry + top) >> 32); /* all ones when a < L */
-    for (unsigned i = 0; i < 8; i++) {
-        out->v[i] = t.v[i] ^ ((t.v[i] ^ a[i]) & keep);
-    }
-    wb_wipe(&t, sizeof t);
-}
-
-/* out = a * b / R mod L, below L, when a < R and b < L: the sum before the last step is below 2 L.
- */
-static void montgomery(struct scalar *out, const struct scalar *a, const struct scalar *b)
-{
-    uint32_t t[9] = {0};
-    for (unsigned i = 0; i < 8; i++) {
-        uint64_t x = 0;
-        uint64_t y = 0;
-        uint32_t factor = (t[0] + a->v[i] * b->v[0]) * MINUS_ORDER_INVERSE;
-        for (unsigned j = 0; j < 8; j++) {
-            x += (uint64_t)a->v[i] * b->v[j] + t[j];
-            y += (uint64_t)factor * order.v[j] + (uint32_t)x;
-            if (j > 0) {
-                t[j - 1] = (uint32_t)y;
-            }
-            x >>= 32;
-            y >>= 32;
-        }
-        x += y + t[8];
-        t[7] = (uint32_t)x;
-        t[8] = (uint32_t)(x >> 32);
-    }
-    subtract_order(out, t, t[8]);
+    uint32_t t[9];
+    wb_montgomery(out->v, a->v, b->v, order->n.v, order->minus_inverse, 8, t);
     wb_wipe(t, sizeof t);
-}
-
-/* out = a + b mod L, both below L. */
-static void add(struct scalar *out, const struct scalar *a, const struct scalar *b)
-{
-    uint32_t sum[8];
-    uint64_t t = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        t += (uint64_t)a->v[i] + b->v[i];
-        sum[i] = (uint32_t)t;
-        t >>= 32;
-    }
-    subtract_order(out, sum, 0);
-    wb_wipe(sum, sizeof sum);
 }
 
 void wb_scalar_decode(struct scalar *out, const uint8_t in[32])
@@ -86,41 +42,92 @@ void wb_scalar_encode(uint8_t out[32], const struct scalar *a)
     }
 }
 
-bool wb_scalar_is_reduced(const struct scalar *a)
+void wb_scalar_decode_be(struct scalar *out, const uint8_t in[32])
+{
+    for (unsigned i = 0; i < 8; i++) {
+        out->v[i] = load_be32(in + 28 - 4 * i);
+    }
+}
+
+void wb_scalar_encode_be(uint8_t out[32], const struct scalar *a)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        store_be32(out + 28 - 4 * i, a->v[i]);
+    }
+}
+
+bool wb_scalar_is_zero(const struct scalar *a)
+{
+    uint32_t any = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        any |= a->v[i];
+    }
+    return any == 0;
+}
+
+bool wb_scalar_is_reduced(const struct scalar *a, const struct scalar_order *order)
 {
     int64_t carry = 0;
     for (unsigned i = 0; i < 8; i++) {
-        carry = (carry + a->v[i] - order.v[i]) >> 32;
+        carry = (carry + a->v[i] - order->n.v[i]) >> 32;
     }
     return carry < 0;
 }
 
-void wb_scalar_reduce(struct scalar *out, const struct scalar *a)
+void wb_scalar_reduce(struct scalar *out, const struct scalar *a, const struct scalar_order *order)
 {
-    montgomery(out, a, &r_squared);
-    montgomery(out, out, &one);
+    montgomery(out, a, &order->r_squared, order);
+    montgomery(out, out, &one, order);
 }
 
-void wb_scalar_reduce_wide(struct scalar *out, const uint8_t in[64])
-{
-    struct scalar low, high;
-    wb_scalar_decode(&low, in);
-    wb_scalar_decode(&high, in + 32);
-    wb_scalar_reduce(&low, &low);
-    montgomery(&high, &high, &r_squared); /* high * R */
-    add(out, &low, &high);
-    wb_wipe(&low, sizeof low);
-    wb_wipe(&high, sizeof high);
-}
-
-void wb_scalar_mul_add(struct scalar *out, const struct scalar *a, const struct scalar *b,
-                       const struct scalar *c)
+void wb_scalar_reduce_wide(struct scalar *out, const struct scalar *low, const struct scalar *high,
+                           const struct scalar_order *order)
 {
     struct scalar t;
-    montgomery(&t, a, &r_squared);
-    montgomery(&t, &t, b);
-    add(out, &t, c);
+    montgomery(&t, high, &order->r_squared, order); /* high * R */
+    wb_scalar_reduce(out, low, order);
+    wb_scalar_add(out, out, &t, order);
     wb_wipe(&t, sizeof t);
+}
+
+void wb_scalar_mul(struct scalar *out, const struct scalar *a, const struct scalar *b,
+                   const struct scalar_order *order)
+{
+    struct scalar t;
+    montgomery(&t, a, &order->r_squared, order);
+    montgomery(out, &t, b, order);
+    wb_wipe(&t, sizeof t);
+}
+
+void wb_scalar_add(struct scalar *out, const struct scalar *a, const struct scalar *b,
+                   const struct scalar_order *order)
+{
+    struct scalar sum;
+    uint64_t t = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        t += (uint64_t)a->v[i] + b->v[i];
+        sum.v[i] = (uint32_t)t;
+        t >>= 32;
+    }
+    wb_montgomery_subtract(out->v, sum.v, (uint32_t)t, order->n.v, 8);
+    wb_wipe(&sum, sizeof sum);
+}
+
+/* a^(n - 2) (Fermat); the exponent is public. */
+void wb_scalar_invert(struct scalar *out, const struct scalar *a, const struct scalar_order *order)
+{
+    struct scalar exponent = order->n, base;
+    exponent.v[0] -= 2; /* no order ends in 0 or 1 */
+    montgomery(&base, a, &order->r_squared, order);
+    montgomery(out, &one, &order->r_squared, order); /* R, that is 1 */
+    for (unsigned i = 256; i-- > 0;) {
+        montgomery(out, out, out, order);
+        if (scalar_bit(&exponent, i) != 0) {
+            montgomery(out, out, &base, order);
+        }
+    }
+    montgomery(out, out, &one, order);
+    wb_wipe(&base, sizeof base);
 }
 
 void wb_scalar_recode(struct scalar *out, const struct scalar *a)
@@ -130,6 +137,6 @@ void wb_scalar_recode(struct scalar *out, const struct scalar *a)
                                         0xffffffff, 0xffffffff, 0x0fffffff}}; /* R - 1 mod L */
     static const struct scalar half = {{0x75473485, 0x977f4a47, 0x8b3ab623, 0x6de72ae9, 0xffffffff,
                                         0xffffffff, 0xffffffff, 0x0fffffff}}; /* R / 2 mod L */
-    add(out, a, &ones);
-    montgomery(out, out, &half);
+    wb_scalar_add(out, a, &ones, &wb_scalar_ed25519);
+    montgomery(out, out, &half, &wb_scalar_ed25519);
 }

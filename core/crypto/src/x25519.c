@@ -25,7 +25,7 @@ void wb_x25519_public_key(uint8_t public_key[32], const uint8_t private_key[32])
     struct point p;
     decode_scalar(k, private_key);
     wb_scalar_decode(&scalar, k);
-    wb_scalar_reduce(&scalar, &scalar);
+    wb_scalar_reduce(&scalar, &scalar, &wb_scalar_ed25519);
     wb_edwards_mul_base(&p, &scalar);
     wb_field_sub(&p.x, &p.z, &p.y);
     wb_field_add(&p.y, &p.z, &p.y);

@@ -236,9 +236,11 @@ static void both_multiplications_agree(void **state)
             wide[j] = (uint8_t)random_next(&seed);
         }
         wide[0] = i <= 2 ? (uint8_t)i : wide[0]; /* 0, 1, 2 among them */
-        struct scalar k, zero = {{0}};
+        struct scalar k, high, zero = {{0}};
         struct point p;
-        wb_scalar_reduce_wide(&k, wide);
+        wb_scalar_decode(&k, wide);
+        wb_scalar_decode(&high, wide + 32);
+        wb_scalar_reduce_wide(&k, &k, &high, &wb_scalar_ed25519);
         wb_edwards_mul_base(&p, &k);
         wb_edwards_encode(expected, &p);
         wb_edwards_mul_add_public(&p, &k, &base, &zero);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Project Wycheproof (C2SP/wycheproof, commit dac1dd4): AEADs, X25519, Ed25519, HMAC, HKDF. */
+/* Project Wycheproof (C2SP/wycheproof, commit dac1dd4): AEADs, X25519, Ed25519, P-256, HMAC, HKDF.
+ * core/tls tests the files whose keys come in PEM or DER: x25519_asn, x25519_pem,
+ * ecdh_secp256r1_pem. */
 #include "wb_test.h"
 
 #include "wb_crypto.h"
@@ -126,6 +128,110 @@ static void ed25519(void **state)
     run_file("ed25519", check_ed25519);
 }
 
+/* ---- P-256 -------------------------------------------------------------------------------- */
+
+static enum case_outcome check_ecdsa(enum wb_hash_id id, const json_t *group, const json_t *test,
+                                     const char *result)
+{
+    struct hex_field key = hex_get(json_object_get(group, "publicKey"), "uncompressed");
+    struct hex_field message = hex_get(test, "msg"), der = hex_get(test, "sig");
+    uint8_t digest[WB_HASH_LEN_MAX], signature[64], again[72];
+    assert_int_equal(key.len, 65);
+    wb_hash_once(id, message.data, message.len, digest);
+    enum wb_err err = wb_p256_signature_decode(signature, der.data, der.len);
+    if (err == WB_OK) {
+        assert_int_equal(wb_p256_signature_encode(again, signature), der.len);
+        assert_memory_equal(again, der.data, der.len);
+        err = wb_p256_verify(signature, key.data, id, digest);
+    }
+    const bool as_expected = is_valid(result) ? err == WB_OK : err == WB_ERR_SIGNATURE;
+    return as_expected ? CASE_RIGHT : CASE_WRONG;
+}
+
+static enum case_outcome check_ecdsa_256(const json_t *group, const json_t *test,
+                                         const char *result, const char **reason)
+{
+    (void)reason;
+    return check_ecdsa(WB_HASH_SHA256, group, test, result);
+}
+
+static enum case_outcome check_ecdsa_512(const json_t *group, const json_t *test,
+                                         const char *result, const char **reason)
+{
+    (void)reason;
+    return check_ecdsa(WB_HASH_SHA512, group, test, result);
+}
+
+static void ecdsa(void **state)
+{
+    (void)state;
+    run_file("ecdsa_secp256r1_sha256", check_ecdsa_256);
+    run_file("ecdsa_secp256r1_sha512", check_ecdsa_512);
+}
+
+/* A point of 65 bytes. private: a number of any length, at most 32 bytes without leading zeros. */
+static enum case_outcome check_ecdh_point(const json_t *test, const uint8_t point[65],
+                                          const char *result)
+{
+    struct hex_field number = hex_get(test, "private"), expected = hex_get(test, "shared");
+    uint8_t private_key[32] = {0}, shared[32];
+    while (number.len > 0 && number.data[0] == 0) {
+        number.data++; /* hex_fields keeps the start */
+        number.len--;
+    }
+    assert_true(number.len <= 32);
+    memcpy(private_key + 32 - number.len, number.data, number.len);
+    const enum wb_err err = wb_p256_ecdh(shared, private_key, point);
+    if (!is_valid(result)) { /* none is "acceptable" that gets here */
+        return err == WB_ERR_KEY ? CASE_RIGHT : CASE_WRONG;
+    }
+    return err == WB_OK && expected.len == 32 && memcmp(shared, expected.data, 32) == 0
+               ? CASE_RIGHT
+               : CASE_WRONG;
+}
+
+static enum case_outcome check_ecpoint(const json_t *group, const json_t *test, const char *result,
+                                       const char **reason)
+{
+    (void)group;
+    struct hex_field point = hex_get(test, "public");
+    if (point.len == 33) {
+        *reason = "compressed point";
+        return CASE_NOT_APPLICABLE;
+    }
+    if (point.len != 65) {
+        assert_false(is_valid(result));
+        *reason = "point is not 65 bytes, which the type uint8_t[65] excludes";
+        return CASE_NOT_APPLICABLE;
+    }
+    return check_ecdh_point(test, point.data, result);
+}
+
+/* The public key as SubjectPublicKeyInfo. Those that begin as RFC 5480 has it for a named curve and
+ * an uncompressed point are taken; parsing the others is for core/tls. */
+static enum case_outcome check_ecdh_spki(const json_t *group, const json_t *test,
+                                         const char *result, const char **reason)
+{
+    (void)group;
+    uint8_t head[26];
+    from_hex(head, sizeof head, "3059301306072a8648ce3d020106082a8648ce3d030107034200");
+    struct hex_field spki = hex_get(test, "public");
+    const size_t head_len = 26;
+    if (spki.len != head_len + 65 || memcmp(spki.data, head, head_len) != 0) {
+        assert_false(is_valid(result) && spki.len == head_len + 65);
+        *reason = "key in another form than RFC 5480's with a named curve, uncompressed";
+        return CASE_NOT_APPLICABLE;
+    }
+    return check_ecdh_point(test, spki.data + head_len, result);
+}
+
+static void ecdh(void **state)
+{
+    (void)state;
+    run_file("ecdh_secp256r1_ecpoint", check_ecpoint);
+    run_file("ecdh_secp256r1", check_ecdh_spki);
+}
+
 /* ---- HMAC, HKDF --------------------------------------------------------------------------- */
 
 static enum case_outcome check_hmac(enum wb_hash_id id, const json_t *test, const char *result)
@@ -187,6 +293,8 @@ int main(void)
         cmocka_unit_test(chacha20_poly1305),
         cmocka_unit_test(x25519),
         cmocka_unit_test(ed25519),
+        cmocka_unit_test(ecdsa),
+        cmocka_unit_test(ecdh),
         cmocka_unit_test(hmac_and_hkdf_sha256),
         cmocka_unit_test(hmac_and_hkdf_sha384),
         cmocka_unit_test(hmac_and_hkdf_sha512),
