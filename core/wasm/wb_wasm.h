@@ -369,6 +369,21 @@ void wb_wasm_trap_get(const struct wb_wasm_instance *inst, struct wb_wasm_trap *
 bool wb_wasm_backtrace(const struct wb_wasm_instance *inst, uint32_t depth, uint32_t *func,
                        uint32_t *module_offset);
 
+/* ---- for tools; not part of boards ---------------------------------------------------------- */
+
+/* As wb_wasm_run() for one operation: OUT_OF_FUEL when there is more to do. */
+enum wb_wasm_status wb_wasm_step(struct wb_wasm_instance *inst);
+
+/* Where the next operation lies, in bytes from the image's start (UINT32_MAX: not in the image),
+ * and how many calls are open. */
+uint32_t wb_wasm_position(const struct wb_wasm_instance *inst, uint32_t *depth);
+
+/* Which function, and byte of the module, code at an offset of the image comes from. */
+bool wb_wasm_locate(const struct wb_wasm_image *image, uint32_t offset, uint32_t *func,
+                    uint32_t *module_offset);
+
+/* ---- state ---------------------------------------------------------------------------------- */
+
 /* Value of global index (imports counted), as in args. Outcomes: WB_ERR_NOT_FOUND. */
 WB_MUST_USE enum wb_err wb_wasm_global_get(const struct wb_wasm_instance *inst, uint32_t index,
                                            uint64_t *value);

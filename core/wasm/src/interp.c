@@ -23,11 +23,15 @@
 #define FP16         (*(uint32_t *)((uint8_t *)fp + (w >> 14 & 0x3fffc)))
 
 #define OP(name) op_##name:
+#ifndef NEXT /* step.c has its own: it stops before the second operation */
+#define INTERPRET wb_wasm_interpret
+#define LOCALS
 #define NEXT                                                                                       \
     do {                                                                                           \
         w = *pc++;                                                                                 \
         goto *table[w & 0xff];                                                                     \
     } while (0)
+#endif
 #define TRAP(kind)                                                                                 \
     do {                                                                                           \
         inst->trap = WB_WASM_TRAP_##kind;                                                          \
@@ -163,7 +167,7 @@
 static enum wb_wasm_host host_call(struct wb_wasm_instance *inst, uint32_t *slots, uint32_t func,
                                    uint32_t type);
 
-enum wb_wasm_status wb_wasm_interpret(struct wb_wasm_instance *inst, uint32_t fuel)
+enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
 {
     static const void *const labels[] = {
 #define OP_LABEL(name) &&op_##name,
@@ -184,6 +188,7 @@ enum wb_wasm_status wb_wasm_interpret(struct wb_wasm_instance *inst, uint32_t fu
     uint32_t base;
     const uint32_t *code;
     enum wb_wasm_status status;
+    LOCALS
 
     NEXT;
 
