@@ -34,6 +34,13 @@ static int usage_error(const struct command *command, const char *text, const ch
 
 static int store_value(const struct command *command, const struct option *o, const char *value)
 {
+    if (o->is_list) {
+        if (o->to.list->count == TEXT_LIST_MAX) {
+            return usage_error(command, "this option is given too often", o->name);
+        }
+        o->to.list->items[o->to.list->count++] = value;
+        return -1;
+    }
     if (!o->is_number) {
         *o->to.text = value;
         return -1;
@@ -76,6 +83,7 @@ int args_parse(struct args *args, const struct option *options, int positional_m
     const struct command *command = args->command;
     bool only_words = false;
     args->positional_count = 0;
+    args->rest_count = 0;
     for (int i = 0; i < args->argc; i++) {
         char *word = args->argv[i];
         if (only_words || word[0] != '-' || word[1] == '\0') {
@@ -83,6 +91,11 @@ int args_parse(struct args *args, const struct option *options, int positional_m
                 return usage_error(command, "one word too many", word);
             }
             args->positional[args->positional_count++] = word;
+            if (args->positional_count == args->words_until_rest) {
+                args->rest = args->argv + i + 1;
+                args->rest_count = args->argc - i - 1;
+                break;
+            }
             continue;
         }
         if (strcmp(word, "--") == 0) {

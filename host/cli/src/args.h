@@ -11,6 +11,13 @@
 #define EXIT_FAILED 1 /* the thing asked for did not work */
 #define EXIT_USAGE  2 /* the command line is wrong */
 
+/* Values of an option that may be given several times. */
+#define TEXT_LIST_MAX 64
+struct text_list {
+    const char *items[TEXT_LIST_MAX];
+    int count;
+};
+
 struct option {
     const char *name;  /* long name without dashes; NULL ends the table */
     char letter;       /* short name, or 0 */
@@ -20,8 +27,10 @@ struct option {
         const char **text;
         bool *flag;
         long *number;
+        struct text_list *list;
     } to;
     bool is_number;
+    bool is_list;
     long min, max; /* of a number */
 };
 
@@ -38,6 +47,10 @@ struct option {
         .name = (n), .letter = (l), .value = (v), .help = (h), .to.number = (t),                   \
         .is_number = true, .min = (lo), .max = (hi)                                                \
     }
+#define OPTION_LIST(n, l, v, h, t)                                                                 \
+    {                                                                                              \
+        .name = (n), .letter = (l), .value = (v), .help = (h), .to.list = (t), .is_list = true     \
+    }
 #define OPTION_END                                                                                 \
     {                                                                                              \
         .name = NULL                                                                               \
@@ -50,8 +63,13 @@ struct args {
     const struct command *command;
     int argc;
     char **argv;
+    /* After so many positional words everything that follows is the rest, options included (0:
+     * never). */
+    int words_until_rest;
     int positional_count; /* filled in by args_parse() */
-    char *positional[16];
+    char *positional[64];
+    char **rest;
+    int rest_count;
 };
 
 struct command {

@@ -25,6 +25,12 @@ int command_status(struct args *args);
 int command_logs(struct args *args);
 int command_version(struct args *args);
 
+/* wasm_*.c: modules on this machine */
+int command_wasm_run(struct args *args);
+int command_wasm_info(struct args *args);
+int command_wasm_profile(struct args *args);
+int command_wasm_spec(struct args *args);
+
 /* app.c */
 int command_sign(struct args *args);
 int command_app_deploy(struct args *args);
