@@ -30,14 +30,15 @@ wb_layer(boards/cortex-m base cbor crypto cose tls wasm link protocol store agen
 
 # Host services. Programs do not use each other: they meet in host/api and on the wire.
 wb_layer(host/net base crypto tls)
+wb_layer(host/libcrypto base crypto tls)
 wb_layer(host/api base)
 wb_layer(host/kube base net api)
 wb_layer(host/pki base cbor crypto cose tls)
 wb_layer(host/apiserver base net api)
 wb_layer(host/controller base crypto net api kube)
-wb_layer(host/gateway base cbor crypto tls protocol net api kube pki)
+wb_layer(host/gateway base cbor crypto tls libcrypto protocol net api kube pki)
 wb_layer(host/launcher base link common)
-wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent common posix net api kube pki
-         apiserver controller gateway launcher)
+wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent common posix net libcrypto api kube
+         pki apiserver controller gateway launcher)
 wb_layer(fuzz base cbor crypto cose tls wasm link protocol store xrce agent net api kube apiserver gateway)
 wb_layer(tests/interop base crypto tls pki)
