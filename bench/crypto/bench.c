@@ -78,6 +78,7 @@ static uint32_t stack_used(const uint8_t *sp)
 
 static uint8_t private_key[32] = {1, 2, 3, 4, 5, 6, 7, 8}, public_key[32], peer_key[32];
 static uint8_t signature[64], buffer[512 + 16], nonce[12], out[64];
+static uint8_t p256_peer_key[65], p256_public_key[65], p256_signature[64];
 static enum wb_aead_id aead_id;
 static enum wb_hash_id hash_id;
 static size_t size;
@@ -105,6 +106,26 @@ static void ed25519_sign(void)
 static void ed25519_verify(void)
 {
     WB_ASSERT(wb_ed25519_verify(signature, public_key, buffer, 130) == WB_OK);
+}
+
+static void p256_public(void)
+{
+    WB_ASSERT(wb_p256_public_key(p256_public_key, private_key) == WB_OK);
+}
+
+static void p256_ecdh(void)
+{
+    WB_ASSERT(wb_p256_ecdh(out, private_key, p256_peer_key) == WB_OK);
+}
+
+static void p256_sign(void)
+{
+    WB_ASSERT(wb_p256_sign(p256_signature, private_key, WB_HASH_SHA256, buffer, NULL, 0) == WB_OK);
+}
+
+static void p256_verify(void)
+{
+    WB_ASSERT(wb_p256_verify(p256_signature, p256_public_key, WB_HASH_SHA256, buffer) == WB_OK);
 }
 
 static void hash(void)
@@ -154,6 +175,9 @@ static void must_not_vary(const char *name, void (*function)(void))
         if (i < 2) {
             memset(private_key, i == 0 ? 0x00 : 0xff, sizeof private_key);
         }
+        /* 0 and all ones are no private keys of P-256. */
+        private_key[4] ^= (uint8_t)(i == 1);
+        private_key[31] |= (uint8_t)(i == 0);
         memset(buffer, (int)private_key[0], sizeof buffer);
         uint32_t start = instructions();
         function();
@@ -195,6 +219,11 @@ void bench_main(void)
     measure("Ed25519 public key", ed25519_public_key);
     measure("Ed25519 sign, 130 B", ed25519_sign);
     measure("Ed25519 verify, 130 B", ed25519_verify);
+    measure("P-256 public key", p256_public);
+    memcpy(p256_peer_key, p256_public_key, sizeof p256_peer_key);
+    measure("P-256 shared secret", p256_ecdh);
+    measure("P-256 sign, SHA-256", p256_sign);
+    measure("P-256 verify", p256_verify);
     measure_hash("SHA-256, 512 B", WB_HASH_SHA256, 512);
     measure_hash("SHA-384, 512 B", WB_HASH_SHA384, 512);
     measure_hash("SHA-512, 512 B", WB_HASH_SHA512, 512);
@@ -211,6 +240,9 @@ void bench_main(void)
     must_not_vary("X25519 shared secret", x25519);
     must_not_vary("Ed25519 public key", ed25519_public_key);
     must_not_vary("Ed25519 sign", ed25519_sign);
+    must_not_vary("P-256 public key", p256_public);
+    must_not_vary("P-256 shared secret", p256_ecdh);
+    must_not_vary("P-256 sign", p256_sign);
     must_not_vary("HKDF", hkdf);
     size = 100;
     for (int id = WB_AEAD_AES_128_GCM; id <= WB_AEAD_CHACHA20_POLY1305; id++) {

@@ -34,7 +34,7 @@ link() { # object, output
         -Wl,--no-warn-rwx-segments start.o "$1" core/*.o -o "$2"
 }
 for source in "$root"/core/crypto/src/*.c "$root"/core/crypto/src/field32/*.c \
-    "$root"/core/base/src/memory.c; do
+    "$root"/core/base/src/memory.c "$root"/core/base/src/cursor.c; do
     compile "$source" "core/$(basename "$source" .c).o"
 done
 compile "$root/bench/crypto/start.S" start.o
@@ -65,7 +65,19 @@ report() {
     show() { # label, functions…
         label=$1
         shift
-        printf '%-44s %6d\n' "$label" $(($(size_of "$@") - empty))
+        bytes=$(size_of "$@") # on its own, so that a failure ends the script
+        printf '%-44s %6d\n' "$label" $((bytes - empty))
+    }
+    curves25519="wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key
+        wb_hkdf_expand wb_hkdf_extract"
+    # shellcheck disable=SC2086
+    beside_empty=$(size_of $curves25519)
+    beside() { # label, functions…: what they add to a program with the curves of 25519 and HKDF
+        label=$1
+        shift
+        # shellcheck disable=SC2086
+        bytes=$(size_of $curves25519 "$@")
+        printf '%-44s %6d\n' "$label" $((bytes - beside_empty))
     }
     echo
     echo "text and constants, by what is linked         bytes"
@@ -77,6 +89,12 @@ report() {
     show "Ed25519" wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key
     show "X25519, Ed25519" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign \
         wb_ed25519_public_key
+    show "P-256 verify, DER" wb_p256_verify wb_p256_signature_decode
+    show "P-256 ECDH, public key" wb_p256_ecdh wb_p256_public_key wb_p256_private_key
+    show "P-256 without hashes" wb_p256_verify wb_p256_signature_decode wb_p256_ecdh \
+        wb_p256_public_key wb_p256_private_key wb_p256_signature_encode
+    beside "P-256 beside X25519, Ed25519" wb_p256_verify wb_p256_signature_decode wb_p256_ecdh \
+        wb_p256_public_key wb_p256_private_key wb_p256_sign wb_p256_signature_encode
     show "AES-GCM, ChaCha20-Poly1305" wb_aead_encrypt wb_aead_decrypt
     show "all" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key \
         wb_aead_encrypt wb_aead_decrypt wb_hash_once wb_hkdf_extract wb_hkdf_expand wb_drbg_init \

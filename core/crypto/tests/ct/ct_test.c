@@ -56,6 +56,39 @@ static void curves(void)
     }
 }
 
+static void p256(void)
+{
+    uint8_t random[48], private_key[32], peer_key[32], shared[32], again[32], signature[64];
+    uint8_t public_key[65], peer_public_key[65], digest[32];
+    memset(random, 0x42, sizeof random);
+    memset(digest, 0x24, sizeof digest);
+    SECRET(random);
+    wb_p256_private_key(peer_key, random);
+    expect(wb_p256_public_key(peer_public_key, peer_key) == WB_OK, "P-256");
+    PUBLIC(peer_public_key);
+    for (unsigned seed = 0; seed < 3; seed++) {
+        wb_hash_once(WB_HASH_SHA256, &seed, sizeof seed, private_key);
+        if (seed == 2) { /* the digits of 1 are extreme */
+            memset(private_key, 0, 31);
+            private_key[31] = 1;
+        }
+        SECRET(private_key);
+        expect(wb_p256_public_key(public_key, private_key) == WB_OK, "P-256");
+        PUBLIC(public_key);
+        expect(wb_p256_ecdh(shared, private_key, peer_public_key) == WB_OK, "P-256");
+        expect(wb_p256_ecdh(again, peer_key, public_key) == WB_OK, "P-256");
+        PUBLIC(shared);
+        PUBLIC(again);
+        expect(memcmp(shared, again, 32) == 0, "P-256 agreement");
+
+        SECRET(random);
+        expect(wb_p256_sign(signature, private_key, WB_HASH_SHA256, digest, random, 32) == WB_OK,
+               "P-256");
+        PUBLIC(signature);
+        expect(wb_p256_verify(signature, public_key, WB_HASH_SHA256, digest) == WB_OK, "ECDSA");
+    }
+}
+
 static void aead(enum wb_aead_id id)
 {
     uint8_t key[32], nonce[12] = {1}, text[100], tag[16];
@@ -106,6 +139,7 @@ int main(int argc, char **argv)
         return 0;
     }
     curves();
+    p256();
     aead(WB_AEAD_AES_128_GCM);
     aead(WB_AEAD_AES_256_GCM);
     aead(WB_AEAD_CHACHA20_POLY1305);
