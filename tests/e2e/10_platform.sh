@@ -135,6 +135,18 @@ bad_signature() {
 if [ -n "$kubectl" ]; then
     claim "a signature by another key is refused" bad_signature
 fi
+says() { # DEVICE PATTERN: what the Application's status says about hello there
+    status_is ".applications[] | select(.metadata.name == \"hello\") | .status.deployedDevices[] | select(.name == \"$1\") | .message // \"\" | test(\"$2\"; \"i\")"
+}
+if [ -n "$kubectl" ]; then
+    grep -v ' signature: ' "$base/hello2-signed.yaml" > "$base/unsigned.yaml"
+    claim "apply of an unsigned module" k apply -f "$base/unsigned.yaml"
+    claim "it is refused, and the message says how to sign" within 10 says hifive1-1 "wasmbed sign"
+fi
+sed 's/memory: 1024/memory: 60000/' "$base/hello2.yaml" > "$base/large.yaml"
+claim "an application too large for 16 KB is taken" "$wasmbed" app deploy --state "$state" "$base/large.yaml" "$build/apps/hello.wasm"
+claim "the small board says what it needs and has" within 10 says hifive1-1 "needs [0-9]+ bytes of RAM, [0-9]+ are free"
+claim "the Linux device runs it" within 10 run_is linux-1 hello Running
 claim "the good version is taken again" apply "$base/hello2-signed.yaml" "$base/hello2.yaml" "$build/apps/hello.wasm"
 claim "and runs on all four" within 15 app_running hello 4
 

@@ -116,7 +116,7 @@ static void board_stats(void *ctx, struct wb_agent_stats *stats)
              (uint64_t)usage.ru_stime.tv_sec * 1000000u + (uint64_t)usage.ru_stime.tv_usec;
     stats->ram_used_max = (uint32_t)usage.ru_maxrss * 1024u;
     stats->ram_size = (uint64_t)pages * (uint64_t)page > UINT32_MAX
-                          ? UINT32_MAX
+                          ? 0 /* not told: the field is for boards */
                           : (uint32_t)((uint64_t)pages * (uint64_t)page);
     if (now > d->stats_at) {
         stats->cpu_permille = (uint32_t)((cpu_us - d->stats_cpu_us) / (now - d->stats_at));

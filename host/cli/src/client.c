@@ -97,10 +97,30 @@ json_t *client_list(struct client *c, const struct wb_kube_resource *resource)
     return items;
 }
 
+/* What kubectl apply leaves behind to compute the next change from; so that people can go on with
+ * it. */
+#define LAST_APPLIED     "kubectl.kubernetes.io/last-applied-configuration"
+#define LAST_APPLIED_MAX (200u * 1024u) /* annotations may have 256 KiB together */
+
 json_t *client_apply(struct client *c, const struct wb_kube_resource *resource,
                      const json_t *object)
 {
-    return await(c, wb_kube_apply(c->kube, resource, c->namespace, object, on_done, c));
+    json_t *annotated = json_deep_copy(object);
+    json_t *metadata = json_object_get(annotated, "metadata");
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    if (text != NULL && metadata != NULL && strlen(text) <= LAST_APPLIED_MAX) {
+        json_t *annotations = json_object_get(metadata, "annotations");
+        if (annotations == NULL) {
+            annotations = json_object();
+            json_object_set_new(metadata, "annotations", annotations);
+        }
+        json_object_set_new(annotations, LAST_APPLIED, json_sprintf("%s\n", text));
+    }
+    free(text);
+    json_t *answer =
+        await(c, wb_kube_apply(c->kube, resource, c->namespace, annotated, on_done, c));
+    json_decref(annotated);
+    return answer;
 }
 
 json_t *client_delete(struct client *c, const struct wb_kube_resource *resource, const char *name)

@@ -10,7 +10,7 @@
 
 #define COLUMNS_MAX 8u
 #define ROWS_MAX    1024u
-#define CELL_CAP    96u
+#define CELL_CAP    256u
 
 struct grid {
     size_t columns, rows;
