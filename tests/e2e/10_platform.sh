@@ -170,9 +170,9 @@ claim "down" down
 # ---- clear errors
 python3 -c "
 import socket, time
-s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', $tls_port)); s.listen(); time.sleep(30)" &
+s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('127.0.0.1', $tls_port)); s.listen(); open('$base/squatter', 'w').write('listening'); time.sleep(60)" &
 squatter=$!
-sleep 0.3
+within 20 test -s "$base/squatter"
 claim "a port in use: one clear line and a non-zero exit" bash -c \
     "! '$wasmbed' up --state '$state' ${ports[*]} > '$base/ports' 2>&1 && grep -q 'port $tls_port' '$base/ports'"
 kill "$squatter"
