@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
+#include <openssl/rsa.h>
 
 #include "wb_crypto.h"
 
@@ -254,12 +255,73 @@ static void ecdsa_agrees(void **state)
     assert_int_equal(refused, 90);
 }
 
+/* A signature of theirs by a fresh key of an odd size, as it is and damaged. */
+static void rsa_agrees(void **state)
+{
+    (void)state;
+    static const unsigned exponents[] = {65537, 3, 0xfffffffb, 17};
+    unsigned refused = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        const int bits = i == 0 ? 2048 : 2048 + (int)(random_next() % 33);
+        const int id = (int)(i % 3);
+        uint8_t modulus[300], exponent[8], message[50], digest[64], signature[300];
+        BIGNUM *e = BN_new();
+        BIGNUM *n = NULL;
+        EVP_PKEY *key = NULL;
+        EVP_PKEY_CTX *c = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+        assert_int_equal(BN_set_word(e, exponents[i % 4]), 1);
+        assert_int_equal(EVP_PKEY_keygen_init(c), 1);
+        assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(c, bits), 1);
+        assert_int_equal(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(c, e), 1);
+        assert_int_equal(EVP_PKEY_generate(c, &key), 1);
+        EVP_PKEY_CTX_free(c);
+        assert_int_equal(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_N, &n), 1);
+        const struct wb_rsa_public_key ours = {
+            {modulus, (size_t)BN_bn2bin(n, modulus)},
+            {exponent, (size_t)BN_bn2binpad(e, exponent, sizeof exponent)}};
+        random_fill(message, sizeof message);
+        wb_hash_once((enum wb_hash_id)id, message, sizeof message, digest);
+        for (unsigned is_pss = 0; is_pss < 2; is_pss++) {
+            const size_t salt_len = random_next() % 100;
+            size_t len = sizeof signature;
+            uint32_t work[WB_RSA_WORK_COUNT(300)];
+            EVP_MD_CTX *signing = EVP_MD_CTX_new();
+            assert_int_equal(EVP_DigestSignInit(signing, &c, evp_hash(id), NULL, key), 1);
+            if (is_pss != 0) {
+                assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(c, RSA_PKCS1_PSS_PADDING), 1);
+                assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(c, (int)salt_len), 1);
+            }
+            assert_int_equal(EVP_DigestSign(signing, signature, &len, message, sizeof message), 1);
+            EVP_MD_CTX_free(signing);
+            for (unsigned damaged = 0; damaged < 2; damaged++) {
+                const enum wb_hash_id hash = (enum wb_hash_id)id;
+                const enum wb_err err =
+                    is_pss != 0 ? wb_rsa_verify_pss(&ours, hash, hash, salt_len, digest, signature,
+                                                    len, work, WB_ARRAY_LEN(work))
+                                : wb_rsa_verify_pkcs1(&ours, hash, digest, signature, len, work,
+                                                      WB_ARRAY_LEN(work));
+                assert_err(damaged != 0 ? WB_ERR_SIGNATURE : WB_OK, err);
+                refused += damaged;
+                signature[random_next() % len] ^= (uint8_t)(1u << random_next() % 8);
+            }
+        }
+        EVP_PKEY_free(key);
+        BN_free(n);
+        BN_free(e);
+    }
+    assert_int_equal(refused, 16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hashes_and_macs_agree), cmocka_unit_test(aeads_agree),
-        cmocka_unit_test(x25519_agrees),         cmocka_unit_test(ed25519_agrees),
-        cmocka_unit_test(p256_ecdh_agrees),      cmocka_unit_test(ecdsa_agrees),
+        cmocka_unit_test(hashes_and_macs_agree),
+        cmocka_unit_test(aeads_agree),
+        cmocka_unit_test(x25519_agrees),
+        cmocka_unit_test(ed25519_agrees),
+        cmocka_unit_test(p256_ecdh_agrees),
+        cmocka_unit_test(ecdsa_agrees),
+        cmocka_unit_test(rsa_agrees),
     };
     const char *given = getenv("SEED");
     seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;
