@@ -23,6 +23,7 @@ struct wb_xrce_object { /* private; the caller gives an array */
     uint32_t digest;    /* of the description, to tell equal from different */
     uint16_t id;        /* 0: free */
     uint16_t parent;
+    uint16_t create_request; /* that an error answer undoes */
     uint16_t read_request;
     uint16_t read_samples; /* still wanted; WB_XRCE_SAMPLES_UNLIMITED */
     uint16_t read_pace_ms;
@@ -70,7 +71,7 @@ struct wb_xrce_proxy_event { /* borrows the message until the next call of next 
 };
 
 struct wb_xrce_proxy { /* private, except peer, key, is_connected, heard_at and counters */
-    uint64_t peer;     /* address in the caller's terms, for struct wb_xrce_agent */
+    uint64_t peer;     /* address in the caller's terms, for struct wb_xrce_agent; 0: free */
     struct wb_xrce_out out;
     struct wb_xrce_in in;
     struct wb_xrce_burst burst;
@@ -78,34 +79,38 @@ struct wb_xrce_proxy { /* private, except peer, key, is_connected, heard_at and 
     struct wb_xrce_walk parts;
     struct wb_xrce_time asked_originate; /* TIMESTAMP to be answered */
     struct wb_xrce_time asked_receive;
-    wb_ms heard_at;
+    wb_ms heard_at;   /* last message of the session */
     wb_ms created_at; /* last CREATE_CLIENT that began a session */
     wb_ms now;
-    int64_t clock_ns;
     wb_ms clock_at;
+    int64_t clock_ns;
     struct wb_xrce_object *objects;
-    uint32_t messages_dropped; /* foreign, malformed, or without room for their answers */
-    uint32_t answers_dropped;  /* found no room in the reliable stream */
+    struct wb_xrce_sub replacing; /* CREATE that waits for the deletion of its predecessor */
+    uint32_t messages_dropped;    /* foreign, malformed, or without room for their answers */
+    uint32_t answers_dropped;     /* found no room in the reliable stream */
     uint32_t silent_ms;
     uint16_t objects_cap;
-    uint16_t mtu;
+    uint16_t mtu_cfg;
+    uint16_t slot_message_max;
+    uint16_t burst_cap;
     uint16_t burst_expected;
-    uint16_t info_request; /* GET_INFO to be answered */
-    uint16_t close_request;
-    uint16_t deleting;        /* object whose children are being deleted; 0 */
-    uint16_t pending_request; /* request of the DELETE being carried out */
+    uint16_t info_request;   /* GET_INFO to be answered */
+    uint16_t close_request;  /* DELETE of the client to be answered */
+    uint16_t deleting;       /* object whose children are being deleted; 0: none */
+    uint16_t delete_request; /* that asked for it */
     uint8_t key[WB_XRCE_KEY_LEN];
+    uint8_t answer_key[WB_XRCE_KEY_LEN]; /* of CREATE_CLIENT and session-less GET_INFO */
     uint8_t session;
+    uint8_t answer_session; /* of CREATE_CLIENT */
+    uint8_t info_session;
     uint8_t owed; /* control messages, as bits */
     uint8_t create_status;
+    uint8_t rx_session;
     uint8_t rx_stream;
     bool is_connected;
     bool is_busy;
     bool in_parts;
-    bool is_replacing; /* the deletion under way makes room for the CREATE in pending */
-    bool is_reliable_rx;
-    bool disconnect_pending;
-    struct wb_xrce_sub pending; /* CREATE that waits for it */
+    bool is_replacing; /* the deletion under way makes room for the CREATE in replacing */
 };
 
 /* Keeps cfg's buffers and table, copies the rest. */

@@ -50,6 +50,7 @@ struct wb_xrce_out {    /* private */
     uint8_t first_slot; /* where message first lies */
     uint8_t kept;       /* messages kept */
     uint8_t sent;       /* of these, the oldest ones that went out at least once */
+    uint8_t asked;      /* heartbeats since the last progress; 255: stays */
     bool sealed;        /* nothing may be added to the newest message */
     bool heartbeat_owed;
 };
@@ -66,6 +67,7 @@ struct wb_xrce_in { /* private */
     uint8_t slots;
     uint8_t first_slot; /* where expected + 1 belongs */
     bool ack_owed;
+    bool assembly_whole;  /* it was handed over: the next fragment begins anew */
     bool assembly_broken; /* a fragment did not fit: drop the rest up to the last */
 };
 
