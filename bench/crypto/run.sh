@@ -23,7 +23,7 @@ rm -f ./*.o core/*.o
 flags="-std=c11 -Os -misa-spec=2.2 -march=rv32imac -mabi=ilp32 -mcmodel=medany --specs=picolibc.specs
     -ffunction-sections -fdata-sections -fno-common -DWB_BOARD_BUILD
     -I$root/core/base -I$root/core/crypto -I$root/core/crypto/src
-    -I$root/core/crypto/src/field32 $*"
+    -I$root/core/crypto/src/field32 -I$root/core/crypto/tests $*"
 compile() { # source, object
     # shellcheck disable=SC2086
     riscv64-unknown-elf-gcc $flags -c "$1" -o "$2"
@@ -95,6 +95,7 @@ report() {
         wb_p256_public_key wb_p256_private_key wb_p256_signature_encode
     beside "P-256 beside X25519, Ed25519" wb_p256_verify wb_p256_signature_decode wb_p256_ecdh \
         wb_p256_public_key wb_p256_private_key wb_p256_sign wb_p256_signature_encode
+    beside "RSA verify beside X25519, Ed25519" wb_rsa_verify_pkcs1 wb_rsa_verify_pss
     show "AES-GCM, ChaCha20-Poly1305" wb_aead_encrypt wb_aead_decrypt
     show "all" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key \
         wb_aead_encrypt wb_aead_decrypt wb_hash_once wb_hkdf_extract wb_hkdf_expand wb_drbg_init \
