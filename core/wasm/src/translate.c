@@ -245,7 +245,7 @@ static void compare_i32(struct wb_wasm_install *x, unsigned which)
     if (swap && b.note == CONST && a.note != CONST &&
         b.value != (cond >= C_LT_U ? -1 : INT32_MAX)) {
         /* a > k is a >= k + 1; a <= k is a < k + 1 */
-        b.value++;
+        b.value = (int32_t)((uint32_t)b.value + 1);
         compare_wait(x, (enum cond)(cond ^ 1), &a, &b);
     } else if (swap || (cond <= C_NE && a.note == CONST)) {
         compare_wait(x, cond, &b, &a);
@@ -330,7 +330,7 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
     int32_t value = b.value;
     if (b.note == CONST && imm_ops[which] != 0) {
         if (op >= OP_I32_SHL) {
-            value = op == OP_I32_ROTR ? -value & 31 : value & 31;
+            value = op == OP_I32_ROTR ? (int32_t)((0u - (uint32_t)value) & 31) : value & 31;
         } else if (op == OP_I32_SUB) {
             value = value == INT32_MIN ? value : -value;
         }
