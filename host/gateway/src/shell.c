@@ -12,6 +12,7 @@
 #include "gateway.h"
 #include "http.h"
 #include "wb_kube.h"
+#include "wb_libcrypto.h"
 #include "wb_net.h"
 #include "wb_pki.h"
 
@@ -467,7 +468,7 @@ static enum wb_err load_identity(struct shell *sh, char *why, size_t cap)
     }
     static const char *const alpn[] = {WB_PROTOCOL_ALPN};
     sh->tls = (struct wb_tls_cfg){.role = WB_TLS_SERVER,
-                                  .crypto = &wb_tls_crypto_core,
+                                  .crypto = &wb_tls_crypto_libcrypto,
                                   .random = wb_pki_random,
                                   .credential = &sh->identity.credential,
                                   .anchors = sh->anchors.anchors,
