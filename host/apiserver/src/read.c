@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* read.c: get and list. Plain lists join stored bytes; only selectors and tables parse objects.
  *
- * A continue token holds the version of the first page and the last key. Later pages read the
- * present state but name the first page's version: a watch from there repeats what changed in
- * between, so a client converges. */
+ * A continue token holds the version of the first page and the last key. All pages show the state
+ * of that version: the store keeps what is replaced meanwhile, for five minutes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +174,8 @@ static bool read_token(struct as_call *c, uint64_t *version, char **ns, char **n
     *ns = strdup(as_str(json, "ns"));
     *name = strdup(as_str(json, "n"));
     json_decref(json);
-    if (*version < as_store_compacted(c->server->store)) {
+    if (*version != as_store_version(c->server->store) &&
+        !as_store_has_snapshot(c->server->store, *version)) {
         free(*ns);
         free(*name);
         *ns = *name = NULL;
@@ -203,7 +203,7 @@ static void add_list_metadata(struct lister *l, struct as_text *head, uint64_t v
         json_decref(token);
         if (l->labels.count == 0 && l->fields.count == 0) {
             as_text_fmt(head, ",\"remainingItemCount\":%zu",
-                        as_store_count(c->server->store, c->resource->key,
+                        as_store_count(c->server->store, version, c->resource->key,
                                        c->namespace[0] ? c->namespace : NULL, l->last_ns,
                                        l->last_name));
         }
@@ -274,7 +274,11 @@ void as_list(struct as_call *c)
             free(body);
         }
     } else {
-        as_store_list(c->server->store, c->resource->key, ns, after_ns, after_name, 0, on_row, &l);
+        as_store_list_at(c->server->store, version, c->resource->key, ns, after_ns, after_name,
+                         on_row, &l);
+    }
+    if (l.more) {
+        as_store_snapshot(c->server->store, version, c->now_us);
     }
     send_list(&l, version);
     as_text_deinit(&l.out);

@@ -127,6 +127,7 @@ struct wb_apiserver *wb_apiserver_new(const struct wb_apiserver_cfg *cfg, char *
     }
     s->services = cfg->services;
     s->history_max = cfg->history_max ? cfg->history_max : WB_APISERVER_HISTORY_MAX;
+    s->candidates = json_array();
     as_time_s(s->services.unix_us(s->services.ctx), s->start_time);
     const char *const *crds = cfg->crds ? cfg->crds : as_embedded_crds;
     size_t crd_count = cfg->crds ? cfg->crd_count : as_embedded_crd_count;
@@ -143,6 +144,7 @@ struct wb_apiserver *wb_apiserver_new(const struct wb_apiserver_cfg *cfg, char *
         wb_apiserver_free(s);
         return NULL;
     }
+    as_collect_all(s);
     return s;
 }
 
@@ -157,6 +159,7 @@ void wb_apiserver_free(struct wb_apiserver *s)
     as_store_close(s->store);
     as_registry_deinit(&s->registry);
     as_users_free(s);
+    json_decref(s->candidates);
     free(s);
 }
 
@@ -208,6 +211,8 @@ void wb_apiserver_compact(struct wb_apiserver *s)
                   json_string_value(json_array_get(old.list, i + 1)));
     }
     json_decref(old.list);
+    as_collect(s);
+    as_store_snapshots_expire(s->store, now);
     as_store_compact(s->store, s->history_max, WB_APISERVER_HISTORY_BYTES);
 }
 
@@ -473,6 +478,7 @@ void wb_apiserver_handle(struct wb_apiserver *s, const struct wb_apiserver_reque
     }
     char *path = strdup(request->path && request->path[0] == '/' ? request->path : "/");
     handle(&c, path);
+    as_collect(s);
     free(path);
     free(c.path_storage);
     wb_http_query_deinit(&c.query);

@@ -42,6 +42,8 @@ struct as_change_entry {
     json_t *facets, *facets_old; /* what selectors look at, now and before (NULL: was not there) */
     char *body;
     size_t body_len;
+    char *old_body; /* for watches whose selection the object leaves; NULL: as body */
+    size_t old_body_len;
     struct as_encoded *encoded;
 };
 
@@ -60,6 +62,8 @@ struct wb_apiserver {
     struct wb_apiserver_watch *watches;
     size_t watch_count;
     struct as_schema *meta_schema; /* list types of metadata, for apply */
+    json_t
+        *candidates; /* what the garbage collector is to look at: [[resource, namespace, name]] */
     char start_time[32];
 };
 
@@ -155,6 +159,24 @@ void as_ensure(struct wb_apiserver *s, const struct as_resource *r, json_t *obje
 void as_remove(struct wb_apiserver *s, const struct as_resource *r, const char *namespace,
                const char *name);
 
+/* The server's own write of an object; without effect when the database fails. */
+void as_write(struct wb_apiserver *s, const struct as_resource *r, enum as_change change,
+              json_t *object, const json_t *old);
+/* Removes a terminating namespace once it is empty. */
+void as_namespace_finish(struct wb_apiserver *s, const char *namespace);
+
+/* ---- garbage collection (collect.c) ------------------------------------------------------- */
+
+/* Candidates: an object with owners; those that name an owner; the owners that an object named;
+ * all. */
+void as_collect_object(struct wb_apiserver *s, const struct as_resource *r, const json_t *object);
+void as_collect_dependents(struct wb_apiserver *s, const char *uid);
+void as_collect_released(struct wb_apiserver *s, const json_t *object);
+void as_collect_all(struct wb_apiserver *s);
+/* Deals with some of them. */
+void as_collect(struct wb_apiserver *s);
+bool as_has_finalizer(const json_t *metadata, const char *name);
+
 /* ---- reading (read.c) --------------------------------------------------------------------- */
 
 void as_get(struct as_call *c);
@@ -165,9 +187,9 @@ bool as_call_selectors(struct as_call *c, struct as_selector *labels, struct as_
 /* ---- watching (watch.c) ------------------------------------------------------------------- */
 
 void as_watch(struct as_call *c);
-/* Takes facets, facets_old and body. */
+/* Takes facets and facets_old; copies the bodies of row. */
 void as_ring_add(struct wb_apiserver *s, const struct as_row *row, const struct as_resource *r,
-                 json_t *facets, json_t *facets_old, char *body, size_t len);
+                 json_t *facets, json_t *facets_old);
 void as_ring_free(struct wb_apiserver *s);
 
 bool as_query_bool(const struct as_call *c, const char *name);

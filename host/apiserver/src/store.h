@@ -21,6 +21,12 @@ struct as_row {
     enum as_change change; /* changes only */
     const char *selectors; /* changes only: what selectors look at, before and after (JSON) */
     uint64_t time_us;      /* changes only */
+    const char *old_body;  /* changes only: the state before, under this change's version, where
+                              selectors tell the two apart; may be NULL */
+    size_t old_body_len;
+    const char *const *owners; /* writes only: uids of metadata.ownerReferences */
+    size_t owner_count;
+    bool had_owners; /* writes only: the stored object has some */
 };
 
 /* NULL with a text. */
@@ -51,8 +57,32 @@ WB_MUST_USE enum wb_err as_store_batch_end(struct as_store *s, char *err, size_t
 void as_store_list(struct as_store *s, const char *resource, const char *namespace,
                    const char *after_ns, const char *after_name, size_t limit,
                    bool (*each)(void *ctx, const struct as_row *row), void *ctx);
-size_t as_store_count(struct as_store *s, const char *resource, const char *namespace,
-                      const char *after_ns, const char *after_name);
+/* The same as things were at a version: the present one, or one with a snapshot. */
+void as_store_list_at(struct as_store *s, uint64_t version, const char *resource,
+                      const char *namespace, const char *after_ns, const char *after_name,
+                      bool (*each)(void *ctx, const struct as_row *row), void *ctx);
+size_t as_store_count(struct as_store *s, uint64_t version, const char *resource,
+                      const char *namespace, const char *after_ns, const char *after_name);
+
+/* Keeps the present state readable for five minutes; the memory for it is bounded, so it may end
+ * earlier. Expire: call it now and then. */
+void as_store_snapshot(struct as_store *s, uint64_t version, uint64_t now_us);
+bool as_store_has_snapshot(const struct as_store *s, uint64_t version);
+void as_store_snapshots_expire(struct as_store *s, uint64_t now_us);
+
+/* Keys of the objects that name an owner; of all that name any. */
+void as_store_dependents(struct as_store *s, const char *uid,
+                         void (*each)(void *ctx, const struct as_row *row), void *ctx);
+void as_store_owned(struct as_store *s, void (*each)(void *ctx, const struct as_row *row),
+                    void *ctx);
+
+/* A consistent copy of the open database into a new file. */
+WB_MUST_USE enum wb_err as_store_backup(struct as_store *s, const char *path, char *err,
+                                        size_t err_cap);
+/* Replaces the database at path, which no server may have open, by a backup. Versions go on far
+ * above all that were seen. */
+WB_MUST_USE enum wb_err as_store_restore(const char *backup, const char *path, char *err,
+                                         size_t err_cap);
 
 /* Changes after a version, oldest first, until each returns false. */
 void as_store_changes(struct as_store *s, uint64_t after,

@@ -63,20 +63,30 @@ static void entry_free(struct as_change_entry *e)
     free(e->namespace);
     free(e->name);
     free(e->body);
+    free(e->old_body);
     free(e);
 }
 
 static void ring_drop_first(struct wb_apiserver *s)
 {
     struct as_change_entry **at = &s->ring[s->ring_first % AS_RING_COUNT];
-    s->ring_bytes -= (*at)->body_len;
+    s->ring_bytes -= (*at)->body_len + (*at)->old_body_len;
     entry_free(*at);
     *at = NULL;
     s->ring_first++;
 }
 
+static char *bytes_copy(const char *bytes, size_t len)
+{
+    char *copy = malloc(len + 1);
+    WB_ASSERT(copy);
+    memcpy(copy, bytes, len);
+    copy[len] = '\0';
+    return copy;
+}
+
 static struct as_change_entry *entry_new(const struct as_row *row, const struct as_resource *r,
-                                         json_t *facets, json_t *facets_old, char *body, size_t len)
+                                         json_t *facets, json_t *facets_old)
 {
     struct as_change_entry *e = calloc(1, sizeof(*e));
     WB_ASSERT(e);
@@ -87,14 +97,19 @@ static struct as_change_entry *entry_new(const struct as_row *row, const struct 
                                   .change = row->change,
                                   .facets = facets,
                                   .facets_old = facets_old,
-                                  .body = body,
-                                  .body_len = len};
+                                  .body = bytes_copy(row->body, row->body_len),
+                                  .body_len = row->body_len};
+    if (row->old_body) {
+        e->old_body = bytes_copy(row->old_body, row->old_body_len);
+        e->old_body_len = row->old_body_len;
+    }
     return e;
 }
 
 void as_ring_add(struct wb_apiserver *s, const struct as_row *row, const struct as_resource *r,
-                 json_t *facets, json_t *facets_old, char *body, size_t len)
+                 json_t *facets, json_t *facets_old)
 {
+    size_t len = row->body_len + row->old_body_len;
     if (s->ring_first == 0) {
         s->ring_first = row->version;
     }
@@ -102,7 +117,7 @@ void as_ring_add(struct wb_apiserver *s, const struct as_row *row, const struct 
            (row->version - s->ring_first >= AS_RING_COUNT || s->ring_bytes + len > AS_RING_BYTES)) {
         ring_drop_first(s);
     }
-    s->ring[row->version % AS_RING_COUNT] = entry_new(row, r, facets, facets_old, body, len);
+    s->ring[row->version % AS_RING_COUNT] = entry_new(row, r, facets, facets_old);
     s->ring_bytes += len;
 }
 
@@ -199,10 +214,14 @@ static uint64_t now_us(const struct wb_apiserver_watch *w)
 static struct wb_http_buf *entry_line(struct wb_apiserver_watch *w, struct as_change_entry *e,
                                       enum as_change change)
 {
+    /* What leaves a selection is shown as it was when it still belonged to it. */
+    bool leaves = change == AS_DELETED && e->old_body;
+    const char *body = leaves ? e->old_body : e->body;
+    size_t len = leaves ? e->old_body_len : e->body_len;
     if (w->format == AS_TABLE && !w->columns_sent) {
         w->columns_sent = true;
-        return encode(e->resource, change, e->body, e->body_len, e->version, w->format, w->include,
-                      true, now_us(w));
+        return encode(e->resource, change, body, len, e->version, w->format, w->include, true,
+                      now_us(w));
     }
     for (struct as_encoded *have = e->encoded; have; have = have->next) {
         if (have->format == w->format && have->include == w->include && have->change == change) {
@@ -211,13 +230,12 @@ static struct wb_http_buf *entry_line(struct wb_apiserver_watch *w, struct as_ch
     }
     struct as_encoded *made = calloc(1, sizeof(*made));
     WB_ASSERT(made);
-    *made =
-        (struct as_encoded){.next = e->encoded,
-                            .format = w->format,
-                            .include = w->include,
-                            .change = change,
-                            .line = encode(e->resource, change, e->body, e->body_len, e->version,
-                                           w->format, w->include, false, now_us(w))};
+    *made = (struct as_encoded){.next = e->encoded,
+                                .format = w->format,
+                                .include = w->include,
+                                .change = change,
+                                .line = encode(e->resource, change, body, len, e->version,
+                                               w->format, w->include, false, now_us(w))};
     e->encoded = made;
     return wb_http_buf_ref(made->line);
 }
@@ -336,14 +354,11 @@ static bool on_change(void *ctx, const struct as_row *row)
     struct wb_apiserver_watch *w = f->watch;
     if (strcmp(row->resource, w->resource->key) == 0) {
         json_t *both = json_loads(row->selectors, 0, NULL);
-        char *body = malloc(row->body_len + 1);
-        WB_ASSERT(both && body);
-        memcpy(body, row->body, row->body_len);
-        body[row->body_len] = '\0';
+        WB_ASSERT(both);
         json_t *old = json_object_get(both, "o");
         struct as_change_entry *e =
             entry_new(row, w->resource, json_incref(json_object_get(both, "n")),
-                      json_is_null(old) ? NULL : json_incref(old), body, row->body_len);
+                      json_is_null(old) ? NULL : json_incref(old));
         json_decref(both);
         take(w, e);
         entry_free(e);

@@ -63,6 +63,56 @@ static char *encode(struct wb_apiserver *s, json_t *object, size_t *len)
     return as_dump(object, len);
 }
 
+#define OWNERS_MAX 64u
+
+static size_t owner_uids(const json_t *metadata, const char *uids[OWNERS_MAX])
+{
+    const json_t *references = json_object_get(metadata, "ownerReferences");
+    size_t count = 0, i;
+    json_t *reference;
+    json_array_foreach(references, i, reference)
+    {
+        if (count < OWNERS_MAX) {
+            uids[count++] = as_str(reference, "uid");
+        }
+    }
+    return count;
+}
+
+/* The state before under the new version: what a watch shows when the object leaves its selection.
+ */
+static char *encode_old(const json_t *old, uint64_t version, size_t *len)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)old);
+    json_t *metadata = json_copy(json_object_get(old, "metadata"));
+    as_set(metadata, "resourceVersion", json_sprintf("%llu", (unsigned long long)version));
+    as_set(copy, "metadata", metadata);
+    char *bytes = as_dump(copy, len);
+    json_decref(copy);
+    return bytes;
+}
+
+/* What a stored change means for the garbage collector. */
+static void note_owners(struct wb_apiserver *s, const struct as_resource *r, enum as_change change,
+                        const json_t *object, const struct as_row *row)
+{
+    const json_t *metadata = json_object_get(object, "metadata");
+    if (change == AS_DELETED) {
+        as_collect_dependents(s, as_str(metadata, "uid"));
+        if (row->owner_count) {
+            as_collect_released(s, object);
+        }
+        return;
+    }
+    bool waits = json_object_get(metadata, "deletionTimestamp") != NULL;
+    if (row->owner_count || row->had_owners || waits) {
+        as_collect_object(s, r, object);
+    }
+    if (waits) {
+        as_collect_dependents(s, as_str(metadata, "uid"));
+    }
+}
+
 /* Outcomes: WB_ERR_LIMIT: too large; WB_ERR_IO: the database failed, err says why. */
 static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r,
                           enum as_change change, json_t *object, const json_t *old, char **body,
@@ -78,6 +128,7 @@ static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r,
     json_t *before = old ? as_resource_facets(r, old) : NULL;
     json_t *both = json_pack("{s:O, s:O?}", "n", now, "o", before);
     char *selectors = as_dump(both, NULL);
+    const char *uids[OWNERS_MAX], *old_uids[OWNERS_MAX];
     struct as_row row = {.version = as_store_version(s->store) + 1,
                          .resource = r->key,
                          .namespace = as_str(metadata, "namespace"),
@@ -86,17 +137,25 @@ static enum wb_err commit(struct wb_apiserver *s, const struct as_resource *r,
                          .body_len = *len,
                          .change = change,
                          .selectors = selectors,
-                         .time_us = s->services.unix_us(s->services.ctx)};
+                         .time_us = s->services.unix_us(s->services.ctx),
+                         .owners = uids,
+                         .owner_count = owner_uids(metadata, uids),
+                         .had_owners =
+                             old && owner_uids(json_object_get(old, "metadata"), old_uids) > 0};
+    char *old_body = NULL;
+    if (before && change == AS_MODIFIED && !json_equal(now, before)) {
+        row.old_body = old_body = encode_old(old, row.version, &row.old_body_len);
+    }
+    row.owners = row.owner_count ? uids : NULL;
     enum wb_err result = as_store_write(s->store, &row, err, err_cap);
     if (result == WB_OK) {
-        char *copy = malloc(*len + 1);
-        WB_ASSERT(copy);
-        memcpy(copy, *body, *len + 1);
-        as_ring_add(s, &row, r, json_incref(now), json_incref(before), copy, *len);
+        as_ring_add(s, &row, r, json_incref(now), json_incref(before));
+        note_owners(s, r, change, object, &row);
     } else {
         free(*body);
         *body = NULL;
     }
+    free(old_body);
     free(selectors);
     json_decref(both);
     json_decref(now);
@@ -553,8 +612,6 @@ static bool version_fits(struct as_call *c, const json_t *object, const json_t *
     return true;
 }
 
-static void namespace_finish(struct wb_apiserver *s, const char *namespace);
-
 /* Stores the wanted state of an existing object. Takes both. */
 static void store_changed(struct as_call *c, json_t *object, json_t *old)
 {
@@ -582,7 +639,7 @@ static void store_changed(struct as_call *c, json_t *object, json_t *old)
                json_array_size(json_object_get(metadata, "finalizers")) == 0) {
         body = as_commit(c, c->resource, AS_DELETED, object, old, &len);
         if (body && !c->dry_run) {
-            namespace_finish(c->server, c->namespace);
+            as_namespace_finish(c->server, c->namespace);
         }
     } else {
         body = as_commit(c, c->resource, AS_MODIFIED, object, old, &len);
@@ -738,19 +795,52 @@ void as_patch(struct as_call *c)
 
 /* ---- delete ------------------------------------------------------------------------------- */
 
+enum propagation { BACKGROUND, FOREGROUND, ORPHAN };
+
 struct delete_options {
     char uid[64], version[32];
+    enum propagation propagation;
 };
+
+static bool read_propagation(struct as_call *c, const char *text, enum propagation *to)
+{
+    static const char *const names[] = {
+        [BACKGROUND] = "Background", [FOREGROUND] = "Foreground", [ORPHAN] = "Orphan"};
+    for (size_t i = 0; text[0] && i < WB_ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *to = (enum propagation)i;
+            return true;
+        }
+    }
+    if (text[0]) {
+        as_reply_error(c, 422, "Invalid", NULL,
+                       "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
+                       "value: \"%s\": supported values: \"Background\", \"Foreground\", "
+                       "\"Orphan\", \"nil\"",
+                       text);
+    }
+    return !text[0];
+}
 
 static bool read_delete_options(struct as_call *c, struct delete_options *options)
 {
     *options = (struct delete_options){0};
+    if (!read_propagation(c, as_query(c, "propagationPolicy"), &options->propagation)) {
+        return false;
+    }
+    if (as_query_bool(c, "orphanDependents")) {
+        options->propagation = ORPHAN;
+    }
     if (c->request->body_len == 0) {
         return true;
     }
     json_t *body = as_decode_body(c);
-    if (!body) {
+    if (!body || !read_propagation(c, as_str(body, "propagationPolicy"), &options->propagation)) {
+        json_decref(body);
         return false;
+    }
+    if (json_is_true(json_object_get(body, "orphanDependents"))) {
+        options->propagation = ORPHAN;
     }
     const json_t *conditions = json_object_get(body, "preconditions");
     snprintf(options->uid, sizeof(options->uid), "%s", as_str(conditions, "uid"));
@@ -787,11 +877,23 @@ static bool preconditions_fit(struct as_call *c, const struct delete_options *op
 
 /* Deletes or marks one object. Returns its last bytes (free them), NULL after an answer. *gone: it
  * is not there any more. */
-static char *delete_one(struct as_call *c, json_t *object, bool *gone, size_t *len)
+static char *delete_one(struct as_call *c, json_t *object, enum propagation propagation, bool *gone,
+                        size_t *len)
 {
     json_t *old = json_deep_copy(object);
     json_t *metadata = as_object(object, "metadata");
     bool is_namespace = strcmp(c->resource->key, "namespaces") == 0;
+    if (propagation != BACKGROUND && !is_namespace) {
+        const char *finalizer = propagation == FOREGROUND ? "foregroundDeletion" : "orphan";
+        json_t *names = json_object_get(metadata, "finalizers");
+        if (!names) {
+            names = json_array();
+            as_set(metadata, "finalizers", names);
+        }
+        if (!as_has_finalizer(metadata, finalizer)) {
+            json_array_append_new(names, json_string(finalizer));
+        }
+    }
     bool waits = is_namespace || json_array_size(json_object_get(metadata, "finalizers")) > 0;
     char *body;
     *gone = !waits;
@@ -849,15 +951,14 @@ static void namespace_empty(struct as_call *c, const char *namespace)
             json_t *object = as_load(c->server, r, namespace, json_string_value(name));
             bool gone;
             size_t len;
-            free(delete_one(&inner, object, &gone, &len));
+            free(delete_one(&inner, object, BACKGROUND, &gone, &len));
             json_decref(object);
         }
         json_decref(list.names);
     }
 }
 
-/* Removes a terminating namespace once it is empty. */
-static void namespace_finish(struct wb_apiserver *s, const char *namespace)
+void as_namespace_finish(struct wb_apiserver *s, const char *namespace)
 {
     const struct as_resource *r = as_registry_find(&s->registry, "", "v1", "namespaces");
     json_t *object = namespace[0] ? as_load(s, r, "", namespace) : NULL;
@@ -865,8 +966,8 @@ static void namespace_finish(struct wb_apiserver *s, const char *namespace)
         object && json_object_get(json_object_get(object, "metadata"), "deletionTimestamp");
     for (size_t i = 0; terminating && i < s->registry.count; i++) {
         const struct as_resource *inner = &s->registry.items[i];
-        terminating =
-            !inner->namespaced || as_store_count(s->store, inner->key, namespace, "", NULL) == 0;
+        terminating = !inner->namespaced || as_store_count(s->store, as_store_version(s->store),
+                                                           inner->key, namespace, "", NULL) == 0;
     }
     json_decref(object);
     if (terminating) {
@@ -905,12 +1006,12 @@ void as_delete(struct as_call *c)
     if (preconditions_fit(c, &options, json_object_get(object, "metadata"))) {
         bool gone;
         size_t len;
-        char *body = delete_one(c, object, &gone, &len);
+        char *body = delete_one(c, object, options.propagation, &gone, &len);
         if (body && !c->dry_run && strcmp(c->resource->key, "namespaces") == 0) {
             namespace_empty(c, c->name);
-            namespace_finish(c->server, c->name);
+            as_namespace_finish(c->server, c->name);
         } else if (body && gone && !c->dry_run) {
-            namespace_finish(c->server, c->namespace);
+            as_namespace_finish(c->server, c->namespace);
         }
         if (body && gone) {
             reply_deleted(c, json_object_get(object, "metadata"));
@@ -965,7 +1066,7 @@ void as_delete_collection(struct as_call *c)
     {
         bool gone;
         size_t len;
-        char *body = delete_one(c, object, &gone, &len);
+        char *body = delete_one(c, object, options.propagation, &gone, &len);
         if (!body) {
             failed = true;
             break;
@@ -1013,6 +1114,17 @@ void as_ensure(struct wb_apiserver *s, const struct as_resource *r, json_t *obje
         }
     }
     json_decref(old);
+}
+
+void as_write(struct wb_apiserver *s, const struct as_resource *r, enum as_change change,
+              json_t *object, const json_t *old)
+{
+    char err[256];
+    char *body;
+    size_t len;
+    if (commit(s, r, change, object, old, &body, &len, err, sizeof(err)) == WB_OK) {
+        free(body);
+    }
 }
 
 void as_remove(struct wb_apiserver *s, const struct as_resource *r, const char *namespace,

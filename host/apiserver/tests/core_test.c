@@ -9,6 +9,7 @@
 #include "wb_test.h"
 
 #define DEVICES "/apis/wasmbed.github.io/v1/namespaces/wasmbed/devices"
+#define MAPS    "/api/v1/namespaces/wasmbed/configmaps"
 #define MERGE   "application/merge-patch+json"
 #define TABLE   "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 
@@ -444,6 +445,91 @@ static void namespaces_take_their_contents_along(void **state)
 
 /* ---- lists -------------------------------------------------------------------------------- */
 
+/* A ConfigMap that names owners by name, uid and whether it blocks their deletion. */
+static void make_owned(struct world *w, const char *name, const char *owner, const char *uid,
+                       const char *owner2, const char *uid2)
+{
+    char body[1024];
+    int len =
+        snprintf(body, sizeof(body),
+                 "{\"metadata\":{\"name\":\"%s\",\"ownerReferences\":[{\"apiVersion\":"
+                 "\"wasmbed.github.io/v1\",\"kind\":\"Device\",\"name\":\"%s\",\"uid\":\"%s\","
+                 "\"blockOwnerDeletion\":true}",
+                 name, owner, uid);
+    if (owner2) {
+        len += snprintf(body + len, sizeof(body) - (size_t)len,
+                        ",{\"apiVersion\":\"wasmbed.github.io/v1\",\"kind\":\"Device\",\"name\":"
+                        "\"%s\",\"uid\":\"%s\"}",
+                        owner2, uid2);
+    }
+    snprintf(body + len, sizeof(body) - (size_t)len, "]}}");
+    if (ask(w, "POST", MAPS, body) != 201) {
+        fail_msg("%s", w->text);
+    }
+}
+
+static size_t owner_count(struct world *w)
+{
+    return json_array_size(
+        json_object_get(json_object_get(w->body, "metadata"), "ownerReferences"));
+}
+
+static void dependents_go_with_their_last_owner(void **state)
+{
+    struct world *w = *state;
+    char a[40], b[40];
+    make_device(w, "a", "{}");
+    snprintf(a, sizeof(a), "%s", at(w, "metadata", "uid"));
+    make_device(w, "b", "{}");
+    snprintf(b, sizeof(b), "%s", at(w, "metadata", "uid"));
+    make_owned(w, "one", "a", a, NULL, NULL);
+    make_owned(w, "both", "a", a, "b", b);
+    assert_int_equal(ask(w, "DELETE", DEVICES "/a", NULL), 200);
+    assert_int_equal(ask(w, "GET", MAPS "/one", NULL), 404);
+    assert_int_equal(ask(w, "GET", MAPS "/both", NULL), 200);
+    assert_int_equal(owner_count(w), 1); /* the other is forgotten */
+    assert_int_equal(ask(w, "DELETE", DEVICES "/b", NULL), 200);
+    assert_int_equal(ask(w, "GET", MAPS "/both", NULL), 404);
+    make_owned(w, "late", "a", a, NULL, NULL); /* its owner is gone already */
+    assert_int_equal(ask(w, "GET", MAPS "/late", NULL), 404);
+    make_device(w, "a", "{}"); /* another one of that name */
+    make_owned(w, "late", "a", a, NULL, NULL);
+    assert_int_equal(ask(w, "GET", MAPS "/late", NULL), 404);
+}
+
+static void orphans_stay_and_forget_their_owner(void **state)
+{
+    struct world *w = *state;
+    char a[40];
+    make_device(w, "a", "{}");
+    snprintf(a, sizeof(a), "%s", at(w, "metadata", "uid"));
+    make_owned(w, "one", "a", a, NULL, NULL);
+    assert_int_equal(ask(w, "DELETE", DEVICES "/a", "{\"propagationPolicy\":\"Never\"}"), 422);
+    assert_int_equal(ask(w, "DELETE", DEVICES "/a", "{\"propagationPolicy\":\"Orphan\"}"), 200);
+    assert_int_equal(ask(w, "GET", DEVICES "/a", NULL), 404);
+    assert_int_equal(ask(w, "GET", MAPS "/one", NULL), 200);
+    assert_int_equal(owner_count(w), 0);
+}
+
+static void foreground_deletion_waits_for_blocking_dependents(void **state)
+{
+    struct world *w = *state;
+    char a[40];
+    make_device(w, "a", "{}");
+    snprintf(a, sizeof(a), "%s", at(w, "metadata", "uid"));
+    make_owned(w, "one", "a", a, NULL, NULL);
+    ask(w, "PATCH", MAPS "/one", "{\"metadata\":{\"finalizers\":[\"t/x\"]}}");
+    ask(w, "DELETE", DEVICES "/a?propagationPolicy=Foreground", NULL);
+    assert_int_equal(w->status, 200);
+    assert_non_null(strstr(w->text, "foregroundDeletion"));
+    assert_int_equal(ask(w, "GET", DEVICES "/a", NULL), 200);
+    assert_int_equal(ask(w, "GET", MAPS "/one", NULL), 200);
+    assert_non_null(strstr(w->text, "deletionTimestamp"));
+    ask(w, "PATCH", MAPS "/one", "{\"metadata\":{\"finalizers\":null}}");
+    assert_int_equal(ask(w, "GET", MAPS "/one", NULL), 404);
+    assert_int_equal(ask(w, "GET", DEVICES "/a", NULL), 404);
+}
+
 static void lists_come_in_pages(void **state)
 {
     struct world *w = *state;
@@ -458,21 +544,29 @@ static void lists_come_in_pages(void **state)
     char token[256];
     snprintf(token, sizeof(token), "%s", at(w, "metadata", "continue"));
     make_device(w, "z", "{}");
+    ask(w, "DELETE", DEVICES "/d", NULL);
+    ask(w, "PATCH", DEVICES "/e", "{\"metadata\":{\"labels\":{\"new\":\"1\"}}}");
+    snprintf(target, sizeof(target), DEVICES "?limit=1&continue=%s", token);
+    assert_int_equal(ask(w, "GET", target, NULL), 200);
+    assert_int_equal(number_at(w, "metadata", "remainingItemCount"), 2);
     snprintf(target, sizeof(target), DEVICES "?limit=10&continue=%s", token);
     assert_int_equal(ask(w, "GET", target, NULL), 200);
-    assert_int_equal(json_array_size(json_object_get(w->body, "items")), 4);
+    /* c, d, e as they were when the first page was made */
+    assert_int_equal(json_array_size(json_object_get(w->body, "items")), 3);
+    assert_non_null(strstr(w->text, "\"name\":\"d\""));
+    assert_null(strstr(w->text, "\"new\""));
+    assert_null(strstr(w->text, "\"name\":\"z\""));
     assert_string_equal(at(w, "metadata", "resourceVersion"), version);
     assert_string_equal(at(w, "metadata", "continue"), "");
     snprintf(target, sizeof(target), DEVICES "?continue=%s&resourceVersion=5", token);
     assert_int_equal(ask(w, "GET", target, NULL), 400);
     assert_int_equal(ask(w, "GET", DEVICES "?continue=nonsense", NULL), 400);
-    for (unsigned i = 0; i < 120; i++) {
-        char patch[64];
-        snprintf(patch, sizeof(patch), "{\"metadata\":{\"labels\":{\"n\":\"%u\"}}}", i);
-        ask(w, "PATCH", DEVICES "/a", patch);
-    }
-    wb_apiserver_compact(w->server);
     snprintf(target, sizeof(target), DEVICES "?continue=%s", token);
+    w->now_us += 299000000;
+    wb_apiserver_compact(w->server);
+    assert_int_equal(ask(w, "GET", target, NULL), 200);
+    w->now_us += 2000000;
+    wb_apiserver_compact(w->server);
     assert_int_equal(ask(w, "GET", target, NULL), 410);
     assert_string_equal(at(w, "reason", NULL), "Expired");
 }
@@ -599,7 +693,15 @@ static void selections_are_entered_and_left(void **state)
     ask(w, "PATCH", DEVICES "/b", "{\"spec\":{\"approved\":true}}");
     expect_line(w, "MODIFIED", "\"name\":\"b\"");
     ask(w, "PATCH", DEVICES "/b", "{\"metadata\":{\"labels\":{\"g\":\"2\"}}}");
-    expect_line(w, "DELETED", "\"name\":\"b\"");
+    /* the object as it was when it belonged to the selection, under the new version */
+    char last[64];
+    snprintf(last, sizeof(last), "\"resourceVersion\":\"%s\"",
+             at(w, "metadata", "resourceVersion"));
+    const char *left = line(w);
+    assert_non_null(left);
+    assert_int_equal(strncmp(left, "{\"type\":\"DELETED\"", 17), 0);
+    assert_non_null(strstr(left, "\"g\":\"1\""));
+    assert_non_null(strstr(left, last));
     ask(w, "DELETE", DEVICES "/b", NULL);
     assert_null(line(w));
     ask(w, "DELETE", DEVICES "/a", NULL);
@@ -992,6 +1094,9 @@ int main(void)
         TEST(collections_are_deleted_by_selector),
         TEST(namespaces_take_their_contents_along),
         TEST(lists_come_in_pages),
+        TEST(dependents_go_with_their_last_owner),
+        TEST(orphans_stay_and_forget_their_owner),
+        TEST(foreground_deletion_waits_for_blocking_dependents),
         TEST(lists_select),
         TEST(watches_show_changes_in_order),
         TEST(watches_begin_with_what_is_there),
