@@ -362,3 +362,13 @@ enum wb_wasm_host wb_agent_host_env(void *ctx, struct wb_wasm_instance *inst, ui
     }
     return WB_WASM_HOST_DONE;
 }
+
+/* ---- what AssemblyScript's compiler imports ------------------------------------------------- */
+
+/* Message, file name (UTF-16 in the guest's memory), line, column: the trap's place tells more. */
+enum wb_wasm_host wb_agent_env_abort(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots)
+{
+    (void)ctx;
+    (void)slots;
+    return wb_agent_host_fail(inst, "abort was called");
+}

@@ -38,7 +38,8 @@
     X(WASI, "fd_prestat_dir_name", "iii>i", wb_agent_wasi_fd_prestat_dir_name)                     \
     X(WASI, "poll_oneoff", "iiii>i", wb_agent_wasi_poll_oneoff)                                    \
     X(WASI, "sched_yield", ">i", wb_agent_wasi_sched_yield)                                        \
-    X(WASI, "proc_exit", "i>", wb_agent_wasi_proc_exit)
+    X(WASI, "proc_exit", "i>", wb_agent_wasi_proc_exit)                                            \
+    X("env", "abort", "iiii>", wb_agent_env_abort)
 
 #define HOST_PROTOTYPE(module, name, signature, function)                                          \
     enum wb_wasm_host function(void *ctx, struct wb_wasm_instance *inst, uint64_t *slots);
