@@ -31,6 +31,10 @@ int command_wasm_info(struct args *args);
 int command_wasm_profile(struct args *args);
 int command_wasm_spec(struct args *args);
 
+/* tls_*.c: core/tls for trying and testing */
+int command_tls_server(struct args *args);
+int command_tls_client(struct args *args);
+
 /* app.c */
 int command_sign(struct args *args);
 int command_app_deploy(struct args *args);

@@ -41,7 +41,8 @@
     X(WASI, "fd_prestat_dir_name", "iii>i", wasi_fd_prestat)                                       \
     X(WASI, "poll_oneoff", "iiii>i", wasi_poll_oneoff)                                             \
     X(WASI, "sched_yield", ">i", wasi_sched_yield)                                                 \
-    X(WASI, "proc_exit", "i>", wasi_proc_exit)
+    X(WASI, "proc_exit", "i>", wasi_proc_exit)                                                     \
+    X("env", "abort", "iiii>", env_abort)
 
 typedef enum wb_wasm_host host_fn(struct wasm_host *host, struct wb_wasm_instance *inst,
                                   uint64_t *slots);
@@ -50,7 +51,7 @@ static host_fn host_log, host_time_ms, host_unix_ms, host_sleep_ms, host_timer_s
     host_env, wasi_args_get, wasi_args_sizes_get, wasi_environ_get, wasi_environ_sizes_get,
     wasi_clock_res_get, wasi_clock_time_get, wasi_random_get, wasi_fd_write, wasi_fd_read,
     wasi_fd_close, wasi_fd_seek, wasi_fd_fdstat_get, wasi_fd_prestat, wasi_poll_oneoff,
-    wasi_sched_yield, wasi_proc_exit;
+    wasi_sched_yield, wasi_proc_exit, env_abort;
 
 struct row {
     const char *name;
@@ -760,6 +761,34 @@ static enum wb_wasm_host wasi_proc_exit(struct wasm_host *host, struct wb_wasm_i
     host->exit_code = (int32_t)(uint32_t)slots[0];
     host->has_exited = true;
     return WB_WASM_HOST_EXIT;
+}
+
+/* ---- what AssemblyScript's compiler imports ------------------------------------------------- */
+
+/* A string of AssemblyScript: UTF-16, its bytes counted in the word before it. */
+static void utf16_read(struct wb_wasm_instance *inst, uint64_t address, char *buf, size_t cap)
+{
+    const uint8_t *head = address >= 4 ? guest(inst, address - 4, 4) : NULL;
+    uint32_t len = head != NULL ? get_le32(head) & ~1u : 0;
+    const uint8_t *text = guest(inst, address, len);
+    size_t used = 0;
+    for (uint32_t i = 0; text != NULL && i < len && used + 1 < cap; i += 2) {
+        bool is_plain = text[i + 1] == 0 && text[i] >= 0x20 && text[i] < 0x7f;
+        buf[used++] = is_plain ? (char)text[i] : '?';
+    }
+    buf[used] = '\0';
+}
+
+static enum wb_wasm_host env_abort(struct wasm_host *host, struct wb_wasm_instance *inst,
+                                   uint64_t *slots)
+{
+    char message[64];
+    char file[64];
+    utf16_read(inst, slots[0], message, sizeof message);
+    utf16_read(inst, slots[1], file, sizeof file);
+    snprintf(host->trap_text, sizeof host->trap_text, "abort was called: %s at %s:%u:%u", message,
+             file, (uint32_t)slots[2], (uint32_t)slots[3]);
+    return fail(host, host->trap_text);
 }
 
 void wasm_host_resume(struct wasm_host *host, struct wb_wasm_instance *inst)

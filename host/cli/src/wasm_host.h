@@ -17,7 +17,7 @@
 #define WASM_INBOX_MAX         64u
 #define WASM_TOPIC_MAX         127u
 #define WASM_MESSAGE_MAX       1024u
-#define WASM_HOST_FUNCS        29u
+#define WASM_HOST_FUNCS        30u
 
 struct wasm_message {
     uint32_t handle;
@@ -54,6 +54,7 @@ struct wasm_host {
     bool has_exited;
     int32_t exit_code;
     const char *trap_reason;                            /* why a host function failed; NULL */
+    char trap_text[192];                                /* may hold it */
     struct wasm_host_binding bindings[WASM_HOST_FUNCS]; /* what each function gets as ctx */
     struct wb_wasm_host_func funcs[WASM_HOST_FUNCS];
 };

@@ -219,7 +219,7 @@ static void memory_print(const json_t *memory)
     printf("  needed      %s%lld bytes%s\n",
            json_is_true(json_object_get(memory, "exact")) ? "" : "at least ",
            number(memory, "needed"),
-           number(memory, "heapBase") == 0 && number(memory, "needed") > 0
+           number(memory, "heapBase") == 0 && number(memory, "stackTop") > 0
                ? " (link with --export=__heap_base to know exactly)"
                : "");
 }

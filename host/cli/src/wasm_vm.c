@@ -107,7 +107,10 @@ static void install_report(const struct wb_wasm_install *x, const struct wasm_mo
     fprintf(stderr, "wasmbed: %s: %s", file,
             x->fault.what != NULL ? x->fault.what : wb_err_str(err));
     if (err == WB_ERR_IMPORT) {
-        fprintf(stderr, ": %s.%s", x->import_module, x->import_name);
+        fprintf(stderr,
+                ": %s.%s; devices offer wasi_snapshot_preview1 (without files) and wasmbed "
+                "(sdk/c/wasmbed.h)",
+                x->import_module, x->import_name);
     } else if (x->fault.what != NULL && x->fault.where[0] != UINT32_MAX) {
         wasm_line_text(m, x->fault.where[1], line, sizeof line);
         fprintf(stderr, " in %s at offset 0x%x%s%s",
