@@ -208,7 +208,7 @@ enum wb_err wb_rsa_verify_pss(const struct wb_rsa_public_key *key, enum wb_hash_
 
 /* Work memory, wiped before each function returns. */
 struct wb_mlkem768_work {
-    int16_t polynomials[8][256];
+    uint16_t polynomials[8][256];
 };
 
 /* A private key is its seed, d and z (§7.1): 64 random bytes, from which each call expands it. */
@@ -224,7 +224,7 @@ enum wb_err wb_mlkem768_encaps(uint8_t ciphertext[1088], uint8_t shared_secret[3
 void wb_mlkem768_decaps(uint8_t shared_secret[32], const uint8_t private_key[64],
                         const uint8_t ciphertext[1088], struct wb_mlkem768_work *work);
 /* The same with a key in the long form. Outcomes: WB_ERR_KEY when the hash inside it is not that of
- * its public key (§7.3), or a coefficient is not reduced. */
+ * the public key inside it (§7.3). */
 enum wb_err wb_mlkem768_decaps_expanded(uint8_t shared_secret[32], const uint8_t key[2400],
                                         const uint8_t ciphertext[1088],
                                         struct wb_mlkem768_work *work) WB_MUST_USE;
