@@ -96,6 +96,7 @@ report() {
     beside "P-256 beside X25519, Ed25519" wb_p256_verify wb_p256_signature_decode wb_p256_ecdh \
         wb_p256_public_key wb_p256_private_key wb_p256_sign wb_p256_signature_encode
     beside "RSA verify beside X25519, Ed25519" wb_rsa_verify_pkcs1 wb_rsa_verify_pss
+    show "ML-KEM-768" wb_mlkem768_public_key wb_mlkem768_encaps wb_mlkem768_decaps
     show "AES-GCM, ChaCha20-Poly1305" wb_aead_encrypt wb_aead_decrypt
     show "all" wb_x25519 wb_x25519_public_key wb_ed25519_verify wb_ed25519_sign wb_ed25519_public_key \
         wb_aead_encrypt wb_aead_decrypt wb_hash_once wb_hkdf_extract wb_hkdf_expand wb_drbg_init \

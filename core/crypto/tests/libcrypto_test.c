@@ -11,6 +11,7 @@
 #include <openssl/param_build.h>
 #include <openssl/rsa.h>
 
+#include "keccak.h"
 #include "wb_crypto.h"
 
 static uint64_t seed;
@@ -51,6 +52,40 @@ static void hashes_and_macs_agree(void **state)
         wb_hmac((enum wb_hash_id)id, key, key_len, &whole, 1, ours);
         assert_non_null(HMAC(evp_hash(id), key, (int)key_len, data, i, theirs, NULL));
         assert_memory_equal(ours, theirs, wb_hash_len((enum wb_hash_id)id));
+    }
+}
+
+static void keccak_agrees(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t rate;
+        uint8_t suffix;
+        size_t len;
+        const EVP_MD *(*evp)(void);
+    } kinds[4] = {{KECCAK_RATE_256, KECCAK_SHA3, 32, EVP_sha3_256},
+                  {KECCAK_RATE_512, KECCAK_SHA3, 64, EVP_sha3_512},
+                  {KECCAK_RATE_128, KECCAK_SHAKE, 500, EVP_shake128},
+                  {KECCAK_RATE_256, KECCAK_SHAKE, 500, EVP_shake256}};
+    uint8_t data[600], ours[500], theirs[500];
+    for (unsigned i = 0; i < 600; i++) {
+        struct keccak k;
+        const unsigned kind = i % 4;
+        random_fill(data, i);
+        wb_keccak_init(&k, kinds[kind].rate);
+        wb_keccak_absorb(&k, data, i);
+        wb_keccak_finish(&k, kinds[kind].suffix);
+        wb_keccak_squeeze(&k, ours, kinds[kind].len);
+        EVP_MD_CTX *c = EVP_MD_CTX_new();
+        assert_int_equal(EVP_DigestInit(c, kinds[kind].evp()), 1);
+        assert_int_equal(EVP_DigestUpdate(c, data, i), 1);
+        if (kinds[kind].suffix == KECCAK_SHAKE) {
+            assert_int_equal(EVP_DigestFinalXOF(c, theirs, kinds[kind].len), 1);
+        } else {
+            assert_int_equal(EVP_DigestFinal(c, theirs, NULL), 1);
+        }
+        EVP_MD_CTX_free(c);
+        assert_memory_equal(ours, theirs, kinds[kind].len);
     }
 }
 
@@ -315,13 +350,10 @@ static void rsa_agrees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hashes_and_macs_agree),
-        cmocka_unit_test(aeads_agree),
-        cmocka_unit_test(x25519_agrees),
-        cmocka_unit_test(ed25519_agrees),
-        cmocka_unit_test(p256_ecdh_agrees),
-        cmocka_unit_test(ecdsa_agrees),
-        cmocka_unit_test(rsa_agrees),
+        cmocka_unit_test(hashes_and_macs_agree), cmocka_unit_test(keccak_agrees),
+        cmocka_unit_test(aeads_agree),           cmocka_unit_test(x25519_agrees),
+        cmocka_unit_test(ed25519_agrees),        cmocka_unit_test(p256_ecdh_agrees),
+        cmocka_unit_test(ecdsa_agrees),          cmocka_unit_test(rsa_agrees),
     };
     const char *given = getenv("SEED");
     seed = given != NULL ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2654435761u;

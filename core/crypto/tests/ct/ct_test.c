@@ -11,6 +11,7 @@
 
 #include <valgrind/memcheck.h>
 
+#include "keccak.h"
 #include "wb_crypto.h"
 
 #define SECRET(x) ((void)VALGRIND_MAKE_MEM_UNDEFINED((x), sizeof(x)))
@@ -89,6 +90,44 @@ static void p256(void)
     }
 }
 
+static void mlkem(void)
+{
+    static struct wb_mlkem768_work work;
+    static uint8_t public_key[1184], ciphertext[1088], expanded[2400];
+    uint8_t private_key[64], random[32], secret[32], opened[32];
+    for (unsigned seed = 0; seed < 3; seed++) {
+        wb_hash_once(WB_HASH_SHA512, &seed, sizeof seed, private_key);
+        memset(random, (int)seed, sizeof random);
+        SECRET(private_key);
+        SECRET(random);
+        wb_mlkem768_public_key(public_key, private_key, &work);
+        PUBLIC(public_key);
+        expect(wb_mlkem768_encaps(ciphertext, secret, public_key, random, &work) == WB_OK,
+               "ML-KEM");
+        PUBLIC(ciphertext);
+        PUBLIC(secret);
+        wb_mlkem768_decaps(opened, private_key, ciphertext, &work);
+        PUBLIC(opened);
+        expect(memcmp(opened, secret, 32) == 0, "ML-KEM agreement");
+        ciphertext[100 * seed] ^= 1; /* rejection takes the same way */
+        wb_mlkem768_decaps(opened, private_key, ciphertext, &work);
+        PUBLIC(opened);
+        expect(memcmp(opened, secret, 32) != 0, "ML-KEM rejection");
+
+        /* The long form: any s will do, with a public key and its hash. */
+        memset(expanded, 0x21, sizeof expanded);
+        memcpy(expanded + 1152, public_key, sizeof public_key);
+        struct keccak k;
+        wb_keccak_init(&k, KECCAK_RATE_256);
+        wb_keccak_absorb(&k, public_key, sizeof public_key);
+        wb_keccak_finish(&k, KECCAK_SHA3);
+        wb_keccak_squeeze(&k, expanded + 2336, 32);
+        SECRET(expanded);
+        expect(wb_mlkem768_decaps_expanded(opened, expanded, ciphertext, &work) == WB_OK, "ML-KEM");
+        PUBLIC(expanded);
+    }
+}
+
 static void aead(enum wb_aead_id id)
 {
     uint8_t key[32], nonce[12] = {1}, text[100], tag[16];
@@ -140,6 +179,7 @@ int main(int argc, char **argv)
     }
     curves();
     p256();
+    mlkem();
     aead(WB_AEAD_AES_128_GCM);
     aead(WB_AEAD_AES_256_GCM);
     aead(WB_AEAD_CHACHA20_POLY1305);
