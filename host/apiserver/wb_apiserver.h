@@ -16,6 +16,7 @@
 #define WB_APISERVER_BODY_MAX      (3u * 1024u * 1024u)
 #define WB_APISERVER_OBJECT_MAX    (1536u * 1024u)
 #define WB_APISERVER_WATCHES_MAX   2000u
+#define WB_APISERVER_RATE_MAX      2000u  /* requests a second a user */
 #define WB_APISERVER_HISTORY_MAX   10000u /* events kept for watches that start late … */
 #define WB_APISERVER_HISTORY_BYTES (64u * 1024u * 1024u) /* … and their size */
 
@@ -29,9 +30,13 @@ struct wb_apiserver_options {
                                   only, and */
     const char *tls_key_file;  /* only with insecure_http */
     bool insecure_http;
-    const char *tokens_file; /* lines token,user,uid[,"group1,group2"] as kube-apiserver's
-                                --token-auth-file; NULL with insecure_http: everybody is admin */
-    const char *crds_dir;    /* *.yaml; NULL: those compiled in */
+    const char *tokens_file;    /* lines token,user,uid[,"group1,group2"] as kube-apiserver's
+                                   --token-auth-file; NULL with insecure_http: everybody is admin */
+    const char *client_ca_file; /* PEM; certificates from there authenticate: CN is the user, O are
+                                   his groups. NULL: tokens only */
+    unsigned rate_max;          /* requests a second a user, twice that at once; system:masters are
+                                   free of it. 0: WB_APISERVER_RATE_MAX */
+    const char *crds_dir;       /* *.yaml; NULL: those compiled in */
     bool verbose;
     /* Called when requests are being served, with the bound port; may be NULL. */
     void (*ready)(void *ctx, uint16_t port);
@@ -40,6 +45,11 @@ struct wb_apiserver_options {
 
 /* Serves until SIGINT or SIGTERM. Returns the exit code: 0, or 1 after one line on stderr. */
 int wb_apiserver_main(const struct wb_apiserver_options *options);
+
+/* Replaces the database of a state folder, of which no server may run, by a backup (the body of GET
+ * /wasmbed/backup). Versions go on far above all that were seen. Returns the exit code; prints one
+ * line on stderr when it fails. */
+int wb_apiserver_restore(const char *state_dir, const char *backup);
 
 /* ---- the core ----------------------------------------------------------------------------- */
 
@@ -59,6 +69,7 @@ struct wb_apiserver_cfg {
     const char *const *crds; /* YAML texts; NULL: those compiled in */
     size_t crd_count;
     size_t history_max; /* 0: WB_APISERVER_HISTORY_MAX */
+    unsigned rate_max;  /* 0: WB_APISERVER_RATE_MAX */
     struct wb_apiserver_services services;
 };
 
@@ -75,6 +86,10 @@ struct wb_apiserver_request { /* texts may be NULL when absent */
     const char *accept;
     const char *content_type;
     const char *authorization;
+    const char *cert_name; /* of a verified client certificate; NULL: none */
+    const char *const *cert_groups;
+    size_t cert_group_count;
+    bool cert_bad;          /* one was shown, and is worth nothing */
     const char *user_agent; /* names the field manager when the query does not */
     const uint8_t *body;
     size_t body_len;
@@ -90,7 +105,7 @@ struct wb_apiserver_response {
     char *warnings[WB_APISERVER_WARNINGS_MAX]; /* values of Warning headers */
     size_t warning_count;
     unsigned retry_after_s; /* 0: no such header */
-    const char *user;       /* who asked; borrowed from the server; NULL: nobody known */
+    const char *user;       /* who asked; borrowed from server or request; NULL: nobody known */
     struct wb_apiserver_watch
         *watch; /* not NULL: an endless body, pulled by wb_apiserver_watch_next() */
 };

@@ -47,10 +47,12 @@ struct wb_http_server_cfg {
     uint16_t port;        /* 0: any, see wb_http_server_port() */
     const char *cert_pem; /* certificate chain and key as PEM text; both NULL: plain HTTP */
     const char *key_pem;
-    size_t body_max;          /* larger request bodies get 413; 0: 4 MiB */
-    size_t stream_queue_max;  /* a stream's reader that is further behind is dropped; 0: 4 MiB */
-    unsigned connections_max; /* further connections wait; 0: 4,096 */
-    unsigned idle_s;          /* a silent connection without a running stream is closed; 0: 120 */
+    const char *client_ca_pem; /* https: clients are asked for a certificate (it may stay away) that
+                                  these anchors vouch for; NULL: they are not asked */
+    size_t body_max;           /* larger request bodies get 413; 0: 4 MiB */
+    size_t stream_queue_max;   /* a stream's reader that is further behind is dropped; 0: 4 MiB */
+    unsigned connections_max;  /* further connections wait; 0: 4,096 */
+    unsigned idle_s;           /* a silent connection without a running stream is closed; 0: 120 */
     /* Called when a request has come completely. Must answer it exactly once, now or later, with
      * wb_http_respond() or wb_http_stream_open(). */
     void (*request)(void *ctx, struct wb_http_request *request);
@@ -75,6 +77,19 @@ const struct wb_http_query *wb_http_request_query(const struct wb_http_request *
 const char *wb_http_request_header(const struct wb_http_request *request, const char *name);
 const uint8_t *wb_http_request_body(const struct wb_http_request *request, size_t *len);
 const char *wb_http_request_peer(const struct wb_http_request *request); /* "127.0.0.1:51234" */
+
+/* Whom a client's certificate names: the subject's CN, and its O as groups. */
+#define WB_HTTP_IDENTITY_GROUPS_MAX 7u
+#define WB_HTTP_IDENTITY_TEXT_MAX   128u
+struct wb_http_identity {
+    char name[WB_HTTP_IDENTITY_TEXT_MAX];
+    char groups[WB_HTTP_IDENTITY_GROUPS_MAX][WB_HTTP_IDENTITY_TEXT_MAX];
+    size_t group_count;
+};
+/* Outcomes: WB_ERR_NOT_FOUND: the client showed no certificate; WB_ERR_CERTIFICATE_UNTRUSTED: one
+ * that is expired, for another purpose, without a name, or not from client_ca_pem. */
+WB_MUST_USE enum wb_err wb_http_request_identity(const struct wb_http_request *request,
+                                                 struct wb_http_identity *identity);
 
 /* For requests that are answered later: called when the client goes away before. The request must
  * still be answered (the answer is dropped), in this callback or later. */

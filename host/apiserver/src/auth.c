@@ -136,7 +136,7 @@ const struct as_user *as_authenticate(const struct wb_apiserver *s, const char *
     return !found && s->open ? &s->anonymous : found;
 }
 
-static bool in_group(const struct as_user *user, const char *group)
+bool as_in_group(const struct as_user *user, const char *group)
 {
     for (size_t i = 0; i < user->group_count; i++) {
         if (strcmp(user->groups[i], group) == 0) {
@@ -145,6 +145,56 @@ static bool in_group(const struct as_user *user, const char *group)
     }
     return false;
 }
+
+void as_user_of_certificate(const struct wb_apiserver_request *request, struct as_user *user)
+{
+    static char empty[] = "";
+    *user = (struct as_user){.name = (char *)(uintptr_t)request->cert_name, .uid = empty};
+    for (size_t i = 0; i < request->cert_group_count && i + 1 < AS_GROUPS_MAX; i++) {
+        user->groups[user->group_count++] = (char *)(uintptr_t)request->cert_groups[i];
+    }
+    static char authenticated[] = "system:authenticated";
+    user->groups[user->group_count++] = authenticated;
+}
+
+/* ---- rates -------------------------------------------------------------------------------- */
+
+/* The user's bucket, or that of who was silent longest. */
+static struct as_bucket *bucket_of(struct wb_apiserver *s, const char *name)
+{
+    struct as_bucket *oldest = &s->buckets[0];
+    for (size_t i = 0; i < WB_ARRAY_LEN(s->buckets); i++) {
+        struct as_bucket *b = &s->buckets[i];
+        if (strncmp(b->name, name, sizeof(b->name) - 1) == 0) {
+            return b;
+        }
+        oldest = b->us < oldest->us ? b : oldest;
+    }
+    *oldest = (struct as_bucket){.tokens = 2.0 * s->rate_max};
+    snprintf(oldest->name, sizeof(oldest->name), "%s", name);
+    return oldest;
+}
+
+bool as_rate_take(struct wb_apiserver *s, const struct as_user *user, uint64_t now_us)
+{
+    if (s->open || as_in_group(user, "system:masters")) {
+        return true;
+    }
+    struct as_bucket *b = bucket_of(s, user->name);
+    double rate = s->rate_max;
+    if (b->us && now_us > b->us) {
+        b->tokens += (double)(now_us - b->us) * rate / 1e6;
+    }
+    b->tokens = b->tokens > 2 * rate ? 2 * rate : b->tokens;
+    b->us = now_us;
+    if (b->tokens < 1) {
+        return false;
+    }
+    b->tokens -= 1;
+    return true;
+}
+
+/* ---- roles -------------------------------------------------------------------------------- */
 
 static bool is_read(const char *verb)
 {
@@ -167,19 +217,19 @@ bool as_allowed(const struct wb_apiserver *s, const struct as_user *user, const 
     static const char *const component[] = {"leases", "events", "secrets", "configmaps", NULL};
     static const char *const operator[] = {"events", "secrets", "configmaps", NULL};
     bool ours = strcmp(group, "wasmbed.github.io") == 0;
-    if (s->open || in_group(user, "system:masters")) {
+    if (s->open || as_in_group(user, "system:masters")) {
         return true;
     }
     if (strncmp(resource, "selfsubject", 11) == 0) {
-        return in_group(user, "system:authenticated");
+        return as_in_group(user, "system:authenticated");
     }
-    if (in_group(user, "wasmbed:component") &&
+    if (as_in_group(user, "wasmbed:component") &&
         (is_read(verb) || ours || is_any(resource, component))) {
         return true;
     }
-    if (in_group(user, "wasmbed:operator") &&
+    if (as_in_group(user, "wasmbed:operator") &&
         (is_read(verb) || ours || is_any(resource, operator))) {
         return true;
     }
-    return in_group(user, "wasmbed:viewer") && is_read(verb) && strcmp(resource, "secrets") != 0;
+    return as_in_group(user, "wasmbed:viewer") && is_read(verb) && strcmp(resource, "secrets") != 0;
 }

@@ -205,7 +205,21 @@ static void on_request(void *ctx, struct wb_http_request *http)
         .authorization = wb_http_request_header(http, "Authorization"),
         .user_agent = wb_http_request_header(http, "User-Agent")};
     struct wb_apiserver_response response;
+    struct wb_http_identity identity;
+    const char *groups[WB_HTTP_IDENTITY_GROUPS_MAX];
     request.body = wb_http_request_body(http, &request.body_len);
+    if (p->options->client_ca_file && !request.authorization) {
+        enum wb_err err = wb_http_request_identity(http, &identity);
+        request.cert_bad = err != WB_OK && err != WB_ERR_NOT_FOUND;
+        if (err == WB_OK) {
+            request.cert_name = identity.name;
+            request.cert_groups = groups;
+            request.cert_group_count = identity.group_count;
+            for (size_t i = 0; i < identity.group_count; i++) {
+                groups[i] = identity.groups[i];
+            }
+        }
+    }
     wb_apiserver_handle(p->core, &request, &response);
     if (is_write(request.method) || p->options->verbose) { /* the audit line */
         fprintf(stderr, "%s %s user=%s method=%s path=%s%s%s status=%u\n",
@@ -254,7 +268,7 @@ static char *read_file(const char *path)
 }
 
 struct files {
-    char *cert, *key, *tokens;
+    char *cert, *key, *tokens, *client_ca;
     char *crds[CRDS_MAX];
     size_t crd_count;
     char db_path[4096];
@@ -310,8 +324,9 @@ static bool options_fit(const struct wb_apiserver_options *o, const char *host)
                  "when asked for");
         return false;
     }
-    if (tls && !o->tokens_file) {
-        complain("a tokens file is needed: without one nobody could be let in");
+    if (tls && !o->tokens_file && !o->client_ca_file) {
+        complain("a tokens file or an authority of clients is needed: without them nobody could be "
+                 "let in");
         return false;
     }
     return true;
@@ -342,6 +357,7 @@ static bool read_files(const struct wb_apiserver_options *o, struct files *files
     snprintf(files->db_path, sizeof(files->db_path), "%s/apiserver.db", o->state_dir);
     return (!o->tls_cert_file || ((files->cert = read_file(o->tls_cert_file)) &&
                                   (files->key = read_file(o->tls_key_file)))) &&
+           (!o->client_ca_file || (files->client_ca = read_file(o->client_ca_file))) &&
            (!o->tokens_file || (files->tokens = read_file(o->tokens_file))) &&
            (!o->crds_dir || read_crds(o->crds_dir, files));
 }
@@ -357,6 +373,7 @@ static void free_secret(char *text)
 static void files_free(struct files *files)
 {
     free(files->cert);
+    free(files->client_ca);
     free_secret(files->key);
     free_secret(files->tokens);
     for (size_t i = 0; i < files->crd_count; i++) {
@@ -368,10 +385,13 @@ static bool start(struct program *p, struct files *files, const char *host)
 {
     char err[512] = "";
     struct wb_apiserver_cfg cfg = {.db_path = files->db_path,
-                                   .tokens = files->tokens,
+                                   .tokens = files->tokens                ? files->tokens
+                                             : p->options->client_ca_file ? ""
+                                                                          : NULL,
                                    .crds =
                                        files->crd_count ? (const char *const *)files->crds : NULL,
                                    .crd_count = files->crd_count,
+                                   .rate_max = p->options->rate_max,
                                    .services = {service_unix_us, service_random, NULL}};
     p->core = wb_apiserver_new(&cfg, err, sizeof(err));
     if (!p->core) {
@@ -384,6 +404,7 @@ static bool start(struct program *p, struct files *files, const char *host)
                                                                : (uint16_t)WB_APISERVER_PORT,
                                       .cert_pem = files->cert,
                                       .key_pem = files->key,
+                                      .client_ca_pem = files->client_ca,
                                       .body_max = WB_APISERVER_BODY_MAX,
                                       .stream_queue_max = STREAM_QUEUE_MAX,
                                       .request = on_request,

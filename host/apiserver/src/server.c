@@ -126,6 +126,8 @@ struct wb_apiserver *wb_apiserver_new(const struct wb_apiserver_cfg *cfg, char *
         return NULL;
     }
     s->services = cfg->services;
+    s->db_path = strdup(cfg->db_path);
+    s->rate_max = cfg->rate_max ? cfg->rate_max : WB_APISERVER_RATE_MAX;
     s->history_max = cfg->history_max ? cfg->history_max : WB_APISERVER_HISTORY_MAX;
     s->candidates = json_array();
     as_time_s(s->services.unix_us(s->services.ctx), s->start_time);
@@ -160,6 +162,7 @@ void wb_apiserver_free(struct wb_apiserver *s)
     as_registry_deinit(&s->registry);
     as_users_free(s);
     json_decref(s->candidates);
+    free(s->db_path);
     free(s);
 }
 
@@ -439,7 +442,7 @@ static void handle(struct as_call *c, char *path)
             return;
         }
     }
-    if (is_known && as_reviews(c, path)) {
+    if (is_known && (as_reviews(c, path) || (is_get && as_backup(c, path)))) {
         return;
     }
     if (is_get && (is_known || is_public(path)) && as_discovery(c, path)) {
@@ -467,11 +470,21 @@ void wb_apiserver_handle(struct wb_apiserver *s, const struct wb_apiserver_reque
     *response = (struct wb_apiserver_response){0};
     c.now_us = s->services.unix_us(s->services.ctx);
     c.user = as_authenticate(s, request->authorization);
-    if (!c.user) {
+    if (c.user == &s->anonymous && request->cert_name) {
+        as_user_of_certificate(request, &c.cert_user);
+        c.user = &c.cert_user;
+    }
+    if (!c.user || (c.user == &s->anonymous && request->cert_bad)) {
         as_reply_error(&c, 401, "Unauthorized", NULL, "Unauthorized");
         return;
     }
     response->user = c.user->name;
+    if (!as_rate_take(s, c.user, c.now_us)) {
+        response->retry_after_s = 1;
+        as_reply_error(&c, 429, "TooManyRequests", json_pack("{s:i}", "retryAfterSeconds", 1),
+                       "Too many requests, please try again later.");
+        return;
+    }
     if (wb_http_query_init(&c.query, request->query ? request->query : "") != WB_OK) {
         as_reply_error(&c, 500, "InternalError", NULL, "Internal error occurred: out of memory");
         return;

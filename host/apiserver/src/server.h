@@ -50,10 +50,17 @@ struct as_change_entry {
 struct wb_apiserver {
     struct wb_apiserver_services services;
     struct as_store *store;
+    char *db_path;
     struct as_registry registry;
     struct as_user users[AS_USERS_MAX];
     size_t user_count;
     struct as_user anonymous;
+    struct as_bucket {
+        char name[64];
+        uint64_t us;
+        double tokens;
+    } buckets[AS_USERS_MAX]; /* of users who asked lately */
+    unsigned rate_max;
     bool open; /* no tokens: everybody is admin */
     size_t history_max;
     struct as_change_entry *ring[AS_RING_COUNT]; /* of version v at v % AS_RING_COUNT */
@@ -76,6 +83,7 @@ struct as_call {
     const struct wb_apiserver_request *request;
     struct wb_apiserver_response *response;
     const struct as_user *user;
+    struct as_user cert_user; /* borrows the request's texts */
     struct wb_http_query query;
     char *path_storage;
     const struct as_resource *resource;
@@ -124,8 +132,16 @@ bool as_users_read(struct wb_apiserver *s, const char *text, char *err, size_t e
 void as_users_free(struct wb_apiserver *s);
 /* NULL: bad credentials. */
 const struct as_user *as_authenticate(const struct wb_apiserver *s, const char *authorization);
+/* By certificate; fills in *user. */
+void as_user_of_certificate(const struct wb_apiserver_request *request, struct as_user *user);
+bool as_in_group(const struct as_user *user, const char *group);
+/* Counts a request against a user's rate. False: too many. */
+bool as_rate_take(struct wb_apiserver *s, const struct as_user *user, uint64_t now_us);
 bool as_allowed(const struct wb_apiserver *s, const struct as_user *user, const char *verb,
                 const char *group, const char *resource);
+
+/* Answers GET /wasmbed/backup, for system:masters: the database as a file. False: not that. */
+bool as_backup(struct as_call *c, const char *path);
 
 /* ---- discovery (discovery.c) -------------------------------------------------------------- */
 

@@ -34,6 +34,7 @@ int main(int argc, char **argv)
                                            .tls_key_file = plain || argc < 5 ? NULL : argv[4],
                                            .tokens_file = plain || argc < 6 ? NULL : argv[5],
                                            .crds_dir = argc > 6 ? argv[6] : NULL,
+                                           .client_ca_file = getenv("WB_CLIENT_CA"),
                                            .insecure_http = plain,
                                            .verbose = getenv("WB_VERBOSE") != NULL,
                                            .ready = on_ready};

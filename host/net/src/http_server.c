@@ -12,6 +12,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -400,6 +402,56 @@ const char *wb_http_request_peer(const struct wb_http_request *r)
     return r->peer;
 }
 
+static bool dn_part(gnutls_x509_crt_t cert, const char *oid, unsigned index,
+                    char to[WB_HTTP_IDENTITY_TEXT_MAX])
+{
+    size_t len = WB_HTTP_IDENTITY_TEXT_MAX;
+    return gnutls_x509_crt_get_dn_by_oid(cert, oid, index, 0, to, &len) == 0 && to[0] &&
+           strlen(to) == len;
+}
+
+static enum wb_err read_identity(const gnutls_datum_t *der, struct wb_http_identity *to)
+{
+    struct wb_http_identity identity = {0};
+    gnutls_x509_crt_t cert;
+    if (gnutls_x509_crt_init(&cert) != 0) {
+        return WB_ERR_MEMORY;
+    }
+    enum wb_err err = WB_ERR_CERTIFICATE_UNTRUSTED;
+    if (gnutls_x509_crt_import(cert, der, GNUTLS_X509_FMT_DER) == 0 &&
+        dn_part(cert, GNUTLS_OID_X520_COMMON_NAME, 0, identity.name)) {
+        while (identity.group_count < WB_HTTP_IDENTITY_GROUPS_MAX &&
+               dn_part(cert, GNUTLS_OID_X520_ORGANIZATION_NAME, (unsigned)identity.group_count,
+                       identity.groups[identity.group_count])) {
+            identity.group_count++;
+        }
+        *to = identity;
+        err = WB_OK;
+    }
+    gnutls_x509_crt_deinit(cert);
+    return err;
+}
+
+enum wb_err wb_http_request_identity(const struct wb_http_request *r,
+                                     struct wb_http_identity *identity)
+{
+    const union MHD_ConnectionInfo *info =
+        r->completed ? NULL
+                     : MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    gnutls_session_t session = info ? info->tls_session : NULL;
+    unsigned count = 0, problems = 0;
+    const gnutls_datum_t *chain = session ? gnutls_certificate_get_peers(session, &count) : NULL;
+    if (!chain || count == 0) {
+        return WB_ERR_NOT_FOUND;
+    }
+    gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                     .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT};
+    if (gnutls_certificate_verify_peers(session, &purpose, 1, &problems) != 0 || problems != 0) {
+        return WB_ERR_CERTIFICATE_UNTRUSTED;
+    }
+    return read_identity(&chain[0], identity);
+}
+
 void wb_http_request_on_gone(struct wb_http_request *r, void (*gone)(void *ctx), void *ctx)
 {
     r->gone = gone;
@@ -517,6 +569,8 @@ static struct MHD_Daemon *daemon_start(struct wb_http_server *server, int fd)
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)cfg->key_pem},
         {MHD_OPTION_HTTPS_PRIORITIES, 0,
          (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {cfg->client_ca_pem ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+         (void *)(uintptr_t)cfg->client_ca_pem},
         {MHD_OPTION_END, 0, NULL},
     };
     return MHD_start_daemon(
@@ -558,6 +612,7 @@ struct wb_http_server *wb_http_server_new(struct wb_net_loop *loop,
     server->daemon = daemon_start(server, fd);
     /* Borrowed until here only. */
     server->cfg.host = server->cfg.cert_pem = server->cfg.key_pem = NULL;
+    server->cfg.client_ca_pem = NULL;
     if (!server->daemon) {
         snprintf(err_text, err_text_cap, "cannot serve on port %u: %s", server->port,
                  cfg->cert_pem ? "certificate or key is not usable" : "server did not start");
