@@ -4,7 +4,7 @@ STATE ?= build/run
 BOARDS := hifive1 cortex-m
 JOBS ?= $(shell nproc)
 
-.PHONY: all setup host firmware run stop status test quick fuzz bench kubectl tidy clean help $(BOARDS)
+.PHONY: all setup host firmware run stop status test quick fuzz bench kubectl tidy lint clean help $(BOARDS)
 
 all: host firmware ## build the Linux programs, the firmware of all boards and the example applications
 
@@ -60,6 +60,9 @@ kubectl: ## build kubectl from published Go modules into build/tools (tests use 
 
 tidy: setup ## format, SPDX lines, shellcheck, dead links
 	@scripts/tidy.sh
+
+lint: host ## clang-tidy over the Linux programs (two minutes)
+	@scripts/lint.sh
 
 clean: ## remove build/
 	rm -rf build

@@ -118,7 +118,7 @@ static void get_devices(struct http *h, struct wb_http_request *request, const c
     while (gateway_device_next(h->cfg.gateway, &cursor) != NULL) {
         count++;
     }
-    struct gateway_device **all = calloc(count + 1, sizeof(struct gateway_device *));
+    struct gateway_device **all = calloc(count + 1, sizeof *all);
     if (all == NULL) {
         answer_problem(request, 500, "out of memory");
         return;
