@@ -76,6 +76,11 @@ enum wb_err wb_pki_ca_load(struct wb_pki_ca *ca, const char *dir,
 enum wb_err wb_pki_ca_load_or_create(struct wb_pki_ca *ca, const char *dir, const char *common_name,
                                      wb_unix_s unix_now, wb_pki_err_text err_text) WB_MUST_USE;
 
+/* Creates directory, key and certificate (20 years), as above. Outcomes: WB_ERR_EXISTS when either
+ * file is there. */
+enum wb_err wb_pki_ca_create(struct wb_pki_ca *ca, const char *dir, const char *common_name,
+                             wb_unix_s unix_now, wb_pki_err_text err_text) WB_MUST_USE;
+
 /* Issues a server certificate for a public key: names are DNS names or IP address texts, the first
  * one that is a DNS name is also the subject's CN. Valid from five minutes ago for `days`. */
 enum wb_err wb_pki_issue_server(const struct wb_pki_ca *ca, const uint8_t public_key[32],
@@ -88,7 +93,47 @@ enum wb_err wb_pki_issue_device(const struct wb_pki_ca *ca, const uint8_t public
                                 uint8_t *der, size_t cap, size_t *len,
                                 wb_pki_err_text err_text) WB_MUST_USE;
 
+/* Issues a certificate like an earlier one of this authority: same key, names and purposes, new
+ * serial number. Valid as above. Outcomes: WB_ERR_CERTIFICATE_UNTRUSTED (another's certificate),
+ * WB_ERR_UNSUPPORTED (it says more than we write). */
+enum wb_err wb_pki_renew(const struct wb_pki_ca *ca, const struct wb_x509_cert *cert, unsigned days,
+                         wb_unix_s unix_now, uint8_t *der, size_t cap, size_t *len,
+                         wb_pki_err_text err_text) WB_MUST_USE;
+
+/* ---- what certificates say, as text ---- */
+
+#define WB_PKI_NAME_TEXT_MAX 256u
+
+/* subjectAltName: DNS names and addresses as texts. */
+struct wb_pki_names {
+    char text[WB_X509_ALT_NAME_MAX][WB_PKI_NAME_TEXT_MAX];
+    const char *names[WB_X509_ALT_NAME_MAX];
+    size_t count;
+    size_t others; /* names of other kinds, or beyond the limit */
+};
+void wb_pki_names_read(struct wb_pki_names *names, const struct wb_x509_cert *cert);
+/* A Name as "CN=device-1, O=Example" in the order of the certificate, cut to cap; bytes that are
+ * not printable are shown as "\\xx". Returns the number of attributes. */
+size_t wb_pki_name_text(struct wb_bytes name, char *text, size_t cap);
+
 /* ---- certificates in files ---- */
+
+/* The certificates of a PEM file, in order. */
+struct wb_pki_certs {
+    uint8_t der[WB_PKI_CHAIN_MAX][WB_PKI_CERT_MAX];
+    size_t len[WB_PKI_CHAIN_MAX];
+    size_t count;
+};
+enum wb_err wb_pki_certs_load(struct wb_pki_certs *certs, const char *path,
+                              wb_pki_err_text err_text) WB_MUST_USE;
+
+/* The first block with this label (WB_PEM_...). Outcomes: WB_ERR_NOT_FOUND (file), WB_ERR_TYPE (no
+ * such block). */
+enum wb_err wb_pki_pem_load(const char *path, const char *label, uint8_t *der, size_t cap,
+                            size_t *len, wb_pki_err_text err_text) WB_MUST_USE;
+/* Replaces the file atomically (mode 0644) by one block. */
+enum wb_err wb_pki_pem_save(const char *label, const void *der, size_t len, const char *path,
+                            wb_pki_err_text err_text) WB_MUST_USE;
 
 /* Replaces the file atomically (mode 0644) by these certificates in PEM. */
 enum wb_err wb_pki_cert_save(const struct wb_bytes *chain, size_t count, const char *path,

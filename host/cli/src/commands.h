@@ -35,6 +35,15 @@ int command_wasm_spec(struct args *args);
 int command_tls_server(struct args *args);
 int command_tls_client(struct args *args);
 
+/* cert_*.c: keys and certificates in files */
+int command_cert_key(struct args *args);
+int command_cert_ca(struct args *args);
+int command_cert_csr(struct args *args);
+int command_cert_issue(struct args *args);
+int command_cert_renew(struct args *args);
+int command_cert_show(struct args *args);
+int command_cert_verify(struct args *args);
+
 /* app.c */
 int command_sign(struct args *args);
 int command_app_deploy(struct args *args);

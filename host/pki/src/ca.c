@@ -102,6 +102,20 @@ enum wb_err wb_pki_ca_load_or_create(struct wb_pki_ca *ca, const char *dir, cons
     return create(ca, &paths, dir, common_name, unix_now, err_text);
 }
 
+enum wb_err wb_pki_ca_create(struct wb_pki_ca *ca, const char *dir, const char *common_name,
+                             wb_unix_s unix_now, wb_pki_err_text err_text)
+{
+    struct paths paths;
+    WB_TRY(make_paths(&paths, dir, err_text));
+    if (pki_file_exists(paths.cert) || pki_file_exists(paths.key)) {
+        return pki_fail(err_text, WB_ERR_EXISTS,
+                        "%s: an authority is there already; certificates "
+                        "that it issued would become worthless",
+                        dir);
+    }
+    return create(ca, &paths, dir, common_name, unix_now, err_text);
+}
+
 /* ---- issuing ---- */
 
 static enum wb_err issue(const struct wb_pki_ca *ca, struct wb_x509_spec *spec, unsigned days,
@@ -166,5 +180,43 @@ enum wb_err wb_pki_issue_device(const struct wb_pki_ca *ca, const uint8_t public
 {
     struct wb_x509_spec spec = {
         .common_name = common_name, .public_key = public_key, .purposes = WB_X509_CLIENT_AUTH};
+    return issue(ca, &spec, days, unix_now, der, cap, len, err_text);
+}
+
+enum wb_err wb_pki_renew(const struct wb_pki_ca *ca, const struct wb_x509_cert *cert, unsigned days,
+                         wb_unix_s unix_now, uint8_t *der, size_t cap, size_t *len,
+                         wb_pki_err_text err_text)
+{
+    struct wb_x509_anchor anchor;
+    struct wb_fault fault = {0};
+    WB_ASSERT(wb_x509_anchor_init(&anchor, ca->der, ca->der_len, &fault) == WB_OK);
+    const struct wb_x509_check check = {.anchors = &anchor,
+                                        .anchor_count = 1,
+                                        .purpose = (cert->purposes & WB_X509_SERVER_AUTH) != 0 ||
+                                                           !cert->has_purposes
+                                                       ? WB_X509_SERVER_AUTH
+                                                       : WB_X509_CLIENT_AUTH};
+    if (wb_x509_verify(cert, &check, NULL, &fault) != WB_OK) {
+        return pki_fail(err_text, WB_ERR_CERTIFICATE_UNTRUSTED,
+                        "certificate is none of this authority's: %s", fault.what);
+    }
+    struct wb_pki_names names;
+    char common_name[WB_X509_NAME_MAX + 1] = "";
+    char subject[WB_PKI_NAME_TEXT_MAX];
+    wb_pki_names_read(&names, cert);
+    size_t attributes = wb_pki_name_text(cert->subject, subject, sizeof subject);
+    if (cert->is_ca || names.others > 0 || attributes != 1 || cert->common_name.len == 0 ||
+        cert->common_name.len > WB_X509_NAME_MAX) {
+        return pki_fail(err_text, WB_ERR_UNSUPPORTED,
+                        "certificate of \"%.80s\" says more than we write (a longer subject, other "
+                        "names, or an authority); issue a new one",
+                        subject);
+    }
+    memcpy(common_name, cert->common_name.data, cert->common_name.len);
+    struct wb_x509_spec spec = {.common_name = common_name,
+                                .public_key = cert->public_key,
+                                .purposes = cert->purposes,
+                                .alt_names = names.names,
+                                .alt_name_count = names.count};
     return issue(ca, &spec, days, unix_now, der, cap, len, err_text);
 }

@@ -47,6 +47,47 @@ enum wb_err pki_chain_read(const char *path, uint8_t der[WB_PKI_CHAIN_MAX][WB_PK
     return WB_OK;
 }
 
+enum wb_err wb_pki_certs_load(struct wb_pki_certs *certs, const char *path,
+                              wb_pki_err_text err_text)
+{
+    return pki_chain_read(path, certs->der, certs->len, &certs->count, err_text);
+}
+
+enum wb_err wb_pki_pem_load(const char *path, const char *label, uint8_t *der, size_t cap,
+                            size_t *len, wb_pki_err_text err_text)
+{
+    char *text;
+    size_t text_len;
+    struct wb_fault fault = {0};
+    WB_TRY(pki_file_read(path, &text, &text_len, err_text));
+    enum wb_err err = wb_pem_find(text, text_len, label, der, cap, len, &fault);
+    pki_file_free(text, text_len);
+    if (err == WB_ERR_TYPE || err == WB_ERR_NOT_FOUND) {
+        return pki_fail(err_text, WB_ERR_TYPE, "%s: holds no block %s", path, label);
+    }
+    if (err != WB_OK) {
+        fault.code = err;
+        return pki_fail_fault(err_text, path, &fault);
+    }
+    return WB_OK;
+}
+
+enum wb_err wb_pki_pem_save(const char *label, const void *der, size_t len, const char *path,
+                            wb_pki_err_text err_text)
+{
+    size_t cap = wb_pem_len(label, len);
+    size_t text_len = 0;
+    char *text = malloc(cap + 1);
+    if (text == NULL) {
+        return pki_fail(err_text, WB_ERR_MEMORY, "%s: not enough memory", path);
+    }
+    enum wb_err err = wb_pem_write(label, der, len, text, cap, &text_len);
+    WB_ASSERT(err == WB_OK);
+    err = pki_file_write(path, text, text_len, 0644, err_text);
+    free(text);
+    return err;
+}
+
 enum wb_err wb_pki_cert_save(const struct wb_bytes *chain, size_t count, const char *path,
                              wb_pki_err_text err_text)
 {

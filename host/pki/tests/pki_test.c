@@ -212,6 +212,123 @@ static void anchors_come_from_file_and_authority_alike(void **state)
 
 #define PKI_TEST(f) cmocka_unit_test_setup_teardown(f, make_folder, remove_folder)
 
+static void ca_is_never_created_twice(void **state)
+{
+    (void)state;
+    struct wb_pki_ca ca;
+    assert_ok(wb_pki_ca_create(&ca, path("ca"), "Wasmbed CA", NOW, err_text));
+    assert_err(WB_ERR_EXISTS, wb_pki_ca_create(&ca, path("ca"), "Wasmbed CA", NOW, err_text));
+    assert_non_null(strstr(err_text, "there already"));
+}
+
+static void renewed_certificate_says_the_same_for_longer(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"gw.example", "10.0.0.7", "::1"};
+    struct wb_pki_ca ca;
+    struct wb_pki_key key;
+    struct wb_x509_cert old, new;
+    struct wb_pki_names read;
+    uint8_t first[WB_X509_CERT_MAX], second[WB_X509_CERT_MAX];
+    size_t first_len, second_len;
+    char subject[WB_PKI_NAME_TEXT_MAX];
+    assert_ok(wb_pki_ca_create(&ca, path("ca"), "Wasmbed CA", NOW, err_text));
+    assert_ok(wb_pki_key_generate(&key, err_text));
+    assert_ok(wb_pki_issue_server(&ca, key.public_key, names, 3, 10, NOW, first, sizeof first,
+                                  &first_len, err_text));
+    assert_ok(wb_x509_parse(&old, first, first_len, NULL));
+    assert_ok(
+        wb_pki_renew(&ca, &old, 20, NOW + 5 * DAY, second, sizeof second, &second_len, err_text));
+    assert_ok(wb_x509_parse(&new, second, second_len, NULL));
+    assert_int_equal(new.not_after, NOW + 25 * DAY);
+    assert_memory_equal(new.public_key, old.public_key, 32);
+    assert_int_equal(new.purposes, old.purposes);
+    assert_memory_not_equal(new.serial.data, old.serial.data, old.serial.len);
+    wb_pki_names_read(&read, &new);
+    assert_int_equal(read.count, 3);
+    assert_int_equal(read.others, 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(read.names[i], names[i]);
+    }
+    assert_int_equal(wb_pki_name_text(new.subject, subject, sizeof subject), 1);
+    assert_string_equal(subject, "CN=gw.example");
+}
+
+static void refuses_to_renew_what_it_did_not_issue_or_cannot_write(void **state)
+{
+    (void)state;
+    struct wb_pki_ca ca;
+    struct wb_pki_key key;
+    struct wb_x509_cert cert;
+    uint8_t der[WB_X509_CERT_MAX], out[WB_X509_CERT_MAX];
+    size_t len, out_len;
+    static const uint8_t serial[] = {0x41};
+    assert_ok(wb_pki_ca_create(&ca, path("ca"), "Wasmbed CA", NOW, err_text));
+    assert_ok(wb_pki_key_generate(&key, err_text));
+    const struct wb_x509_spec spec = {.serial = serial,
+                                      .serial_len = 1,
+                                      .common_name = "stranger",
+                                      .public_key = key.public_key,
+                                      .not_before = NOW,
+                                      .not_after = NOW + DAY};
+    assert_ok(wb_x509_write_self_signed(&spec, key.private_key, der, sizeof der, &len));
+    assert_ok(wb_x509_parse(&cert, der, len, NULL));
+    assert_err(WB_ERR_CERTIFICATE_UNTRUSTED,
+               wb_pki_renew(&ca, &cert, 20, NOW, out, sizeof out, &out_len, err_text));
+    assert_int_not_equal(wb_pki_renew(&ca, &ca.cert, 20, NOW, out, sizeof out, &out_len, err_text),
+                         WB_OK);
+    assert_ok(
+        wb_pki_issue_device(&ca, key.public_key, "d", 10, NOW, der, sizeof der, &len, err_text));
+    assert_ok(wb_x509_parse(&cert, der, len, NULL));
+    assert_err(WB_ERR_VALUE, wb_pki_renew(&ca, &cert, 0, NOW, out, sizeof out, &out_len, err_text));
+}
+
+static void name_text_is_cut_and_never_runs_over(void **state)
+{
+    (void)state;
+    static const uint8_t name[] = {0x30, 0x1e, 0x31, 0x0e, 0x30, 0x0c, 0x06, 0x03, 0x55, 0x04, 0x0a,
+                                   0x0c, 0x05, 'A',  ',',  'B',  0x01, 'C',  0x31, 0x0c, 0x30, 0x0a,
+                                   0x06, 0x03, 0x55, 0x04, 0x7f, 0x0c, 0x03, 'x',  'y',  'z'};
+    char text[64];
+    assert_int_equal(wb_pki_name_text((struct wb_bytes){name, sizeof name}, text, sizeof text), 2);
+    assert_string_equal(text, "O=A\\2cB\\01C, oid-55047f=xyz");
+    for (size_t cap = 1; cap < 32; cap++) {
+        char *exact = malloc(cap);
+        assert_non_null(exact);
+        (void)wb_pki_name_text((struct wb_bytes){name, sizeof name}, exact, cap);
+        assert_true(strlen(exact) < cap);
+        free(exact);
+    }
+    for (size_t len = 0; len < sizeof name; len++) {
+        uint8_t *cut = malloc(len + 1);
+        assert_non_null(cut);
+        memcpy(cut, name, len);
+        assert_true(wb_pki_name_text((struct wb_bytes){cut, len}, text, sizeof text) < 2);
+        free(cut);
+    }
+}
+
+static void pem_files_of_one_block(void **state)
+{
+    (void)state;
+    uint8_t der[64];
+    size_t len;
+    assert_ok(wb_pki_pem_save("CERTIFICATE REQUEST", "abc", 3, path("other.pem"), err_text));
+    assert_ok(
+        wb_pki_pem_load(path("other.pem"), "CERTIFICATE REQUEST", der, sizeof der, &len, err_text));
+    assert_int_equal(len, 3);
+    assert_err(WB_ERR_TYPE,
+               wb_pki_pem_load(path("other.pem"), "X509 CRL", der, sizeof der, &len, err_text));
+    assert_non_null(strstr(err_text, "holds no block X509 CRL"));
+    assert_err(WB_ERR_SPACE,
+               wb_pki_pem_load(path("other.pem"), "CERTIFICATE REQUEST", der, 2, &len, err_text));
+    write_file("other.pem", "no PEM");
+    assert_err(WB_ERR_TYPE,
+               wb_pki_pem_load(path("other.pem"), "CERTIFICATE", der, sizeof der, &len, err_text));
+    assert_err(WB_ERR_NOT_FOUND,
+               wb_pki_pem_load(path("absent.pem"), "CERTIFICATE", der, sizeof der, &len, err_text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +341,11 @@ int main(void)
         PKI_TEST(server_certificate_is_renewed_when_needed_only),
         PKI_TEST(device_certificate_follows_its_name),
         PKI_TEST(anchors_come_from_file_and_authority_alike),
+        PKI_TEST(ca_is_never_created_twice),
+        PKI_TEST(renewed_certificate_says_the_same_for_longer),
+        PKI_TEST(refuses_to_renew_what_it_did_not_issue_or_cannot_write),
+        PKI_TEST(name_text_is_cut_and_never_runs_over),
+        PKI_TEST(pem_files_of_one_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
