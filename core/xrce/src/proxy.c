@@ -5,8 +5,8 @@
  * the creation).
  *
  * Back-pressure: a reliable message is accepted only when the answers it may cause find room in the
- * output stream; else it is left unacknowledged and comes again. deliver() leaves two slots to
- * answers. */
+ * output stream; else it is left unacknowledged and comes again. deliver() leaves one or two slots
+ * to answers. */
 #include "wb_xrce_agent.h"
 
 #define HEARTBEAT_MS   200u
@@ -15,6 +15,7 @@
 #define MTU_MIN        64u
 #define DUPLICATE_MS   500u /* a second CREATE_CLIENT within it is the same one, delayed */
 #define SLOTS_RESERVED 2u
+#define STATUS_LEN     12u /* of a STATUS submessage, padded */
 #define NS_PER_S       1000000000
 #define NS_PER_MS      1000000
 
@@ -240,6 +241,15 @@ static void pace(struct wb_xrce_object *object, wb_ms now, size_t len)
     }
 }
 
+/* Slots that samples leave to answers, else a busy topic would starve requests. */
+static uint8_t reserved_slots(const struct wb_xrce_out *out)
+{
+    if (out->slots > 2 * SLOTS_RESERVED) {
+        return SLOTS_RESERVED;
+    }
+    return out->slots > 1 ? 1 : 0;
+}
+
 enum wb_err wb_xrce_proxy_deliver(struct wb_xrce_proxy *proxy, wb_ms now, uint16_t object,
                                   const void *data, size_t len)
 {
@@ -262,8 +272,7 @@ enum wb_err wb_xrce_proxy_deliver(struct wb_xrce_proxy *proxy, wb_ms now, uint16
     struct wb_xrce_head head = session_head(proxy, entry->read_stream);
     if (entry->read_stream == WB_XRCE_STREAM_RELIABLE) {
         struct wb_xrce_out *out = &proxy->out;
-        size_t usable =
-            out->slots > 2 * SLOTS_RESERVED ? out->slots - SLOTS_RESERVED : out->slots;
+        size_t usable = (size_t)out->slots - reserved_slots(out);
         size_t chunk = out->message_max - wb_xrce_head_len(head.session) - WB_XRCE_SUB_HEAD_LEN;
         size_t needed = (len + 8 + chunk - 1) / chunk;
         if (needed > usable) {
@@ -313,11 +322,24 @@ static bool is_of_session(struct wb_xrce_proxy *proxy, const struct wb_xrce_head
     return true;
 }
 
-/* Answers take at most 12 bytes for each request of at least 8. */
-static bool has_room(const struct wb_xrce_proxy *proxy, size_t len)
+/* Does the stream have room for the answers that this message may cause? Samples cause none, so
+ * they pass when it is full; a fragment may complete one request. */
+static bool has_room(const struct wb_xrce_proxy *proxy, const void *message, size_t len)
 {
-    return proxy->out.kept == 0 ||
-           wb_xrce_out_room(&proxy->out, wb_xrce_head_len(proxy->session)) >= len + len / 2;
+    struct wb_xrce_walk walk;
+    struct wb_xrce_head head;
+    struct wb_xrce_sub sub;
+    uint32_t needed = 0;
+    if (proxy->out.kept == 0 || wb_xrce_walk_message(&walk, message, len, &head) != WB_OK) {
+        return true;
+    }
+    while (wb_xrce_walk_next(&walk, &sub) == WB_OK) {
+        if (sub.id == WB_XRCE_CREATE || sub.id == WB_XRCE_DELETE || sub.id == WB_XRCE_READ_DATA ||
+            sub.id == WB_XRCE_FRAGMENT) {
+            needed += STATUS_LEN;
+        }
+    }
+    return needed <= wb_xrce_out_room(&proxy->out, wb_xrce_head_len(head.session));
 }
 
 void wb_xrce_proxy_feed(struct wb_xrce_proxy *proxy, wb_ms now, const void *message, size_t len)
@@ -346,7 +368,7 @@ void wb_xrce_proxy_feed(struct wb_xrce_proxy *proxy, wb_ms now, const void *mess
                 proxy->burst_expected = (uint16_t)(head.seq + 1);
             }
         } else if (head.stream != WB_XRCE_STREAM_RELIABLE ||
-                   (head.seq == proxy->in.expected && !has_room(proxy, len))) {
+                   (head.seq == proxy->in.expected && !has_room(proxy, message, len))) {
             proxy->messages_dropped++;
         } else {
             proxy->is_busy = wb_xrce_in_accept(&proxy->in, head.seq, message, len);
@@ -662,7 +684,7 @@ static bool next_sub(struct wb_xrce_proxy *proxy, struct wb_xrce_sub *sub)
             size_t len;
             struct wb_xrce_head head;
             const uint8_t *message = wb_xrce_in_advance(&proxy->in, &len);
-            proxy->is_busy = message != NULL && has_room(proxy, len) &&
+            proxy->is_busy = message != NULL && has_room(proxy, message, len) &&
                              wb_xrce_walk_message(&proxy->walk, message, len, &head) == WB_OK;
         }
     }
