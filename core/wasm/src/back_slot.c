@@ -299,7 +299,7 @@ static unsigned fused_access(enum op op)
 }
 
 bool wb_wasm_back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
-                               uint32_t offset, struct address *address)
+                               uint32_t offset, unsigned busy, struct address *address)
 {
     uint32_t word;
     if (fused_access(op) == 0 || d > 255 || !newest(x, home, &word)) {
@@ -310,6 +310,9 @@ bool wb_wasm_back_take_address(struct wb_wasm_install *x, enum op op, unsigned d
     address->a = (uint8_t)(word >> 16);
     address->b = (uint8_t)(word >> 24);
     address->shift = made_by == OP_I32_SHL_ADDK ? address->b : 0;
+    if (address->a == busy || (address->is_sum && address->b == busy)) {
+        return false;
+    }
     if (address->is_sum ? offset != 0
                         : offset > 63 || address->shift > 3 ||
                               (made_by != OP_I32_ADDK && made_by != OP_I32_SHL_ADDK)) {

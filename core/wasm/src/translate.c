@@ -1073,8 +1073,10 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     struct operand at = pop(x, WB_WASM_I32);
     enum op access = (enum op)ops[n].op;
     unsigned d = op >= 0x36 ? value.slot : x->slots;
+    /* A constant to be stored gets its home only now: the sum's parts must not be there. */
+    unsigned busy = op >= 0x36 && value.note == CONST ? value.home : UINT32_MAX;
     bool fused =
-        at.note == HOME && wb_wasm_back_take_address(x, access, d, at.home, offset, &address);
+        at.note == HOME && wb_wasm_back_take_address(x, access, d, at.home, offset, busy, &address);
     unsigned base = fused ? 0 : slot_of(x, &at);
     unsigned width = ops[n].high != PLAIN ? 1 : type_slots(type);
     if (op >= 0x36) {
