@@ -42,3 +42,4 @@ wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent commo
          pki apiserver controller gateway launcher)
 wb_layer(fuzz base cbor crypto cose tls wasm link protocol store xrce agent net api kube apiserver gateway)
 wb_layer(tests/interop base crypto tls pki)
+wb_layer(tests/wasm base wasm)
