@@ -49,32 +49,84 @@ static enum wb_err null_decrypt(enum wb_aead_id id, const uint8_t *key, const ui
     return tag[0] == 0xff ? WB_ERR_AUTH : WB_OK; /* one way to fail, for the early data's sake */
 }
 
-static void null_public_key(uint8_t public_key[32], const uint8_t private_key[32])
+static enum wb_err null_share(uint8_t *share, const uint8_t *random)
 {
-    memcpy(public_key, private_key, 32);
+    memcpy(share, random, 32);
+    return WB_OK;
 }
 
-static enum wb_err null_x25519(uint8_t shared_secret[32], const uint8_t private_key[32],
-                               const uint8_t peer_public_key[32])
+static enum wb_err null_agree(uint8_t *secret, const uint8_t *random, const uint8_t *peer_share)
 {
-    (void)private_key;
-    memset(shared_secret, 1, 32);
-    return peer_public_key[0] == 0 && peer_public_key[1] == 0 ? WB_ERR_KEY : WB_OK;
+    (void)random;
+    memset(secret, 1, 32);
+    return peer_share[0] == 0 && peer_share[1] == 0 ? WB_ERR_KEY : WB_OK;
 }
 
-static void null_sign(uint8_t signature[64], const uint8_t private_key[32],
-                      const uint8_t public_key[32], const void *message, size_t len)
+static enum wb_err null_answer(uint8_t *share, uint8_t *secret, const uint8_t *random,
+                               const uint8_t *client_share)
 {
-    (void)private_key, (void)public_key, (void)message, (void)len;
+    memset(share, 2, 32);
+    return null_agree(secret, random, client_share);
+}
+
+static enum wb_err null_long_share(uint8_t *share, const uint8_t *random)
+{
+    memset(share, 3, 200);
+    return null_share(share, random);
+}
+
+static enum wb_err null_long_answer(uint8_t *share, uint8_t *secret, const uint8_t *random,
+                                    const uint8_t *client_share)
+{
+    memset(share, 4, 180);
+    return null_agree(secret, random, client_share);
+}
+
+static const struct wb_tls_group null_group = {.id = WB_TLS_GROUP_X25519,
+                                               .random_len = 32,
+                                               .client_share_len = 32,
+                                               .server_share_len = 32,
+                                               .secret_len = 32,
+                                               .share = null_share,
+                                               .answer = null_answer,
+                                               .agree = null_agree};
+/* Shares of different lengths, as post-quantum groups have them. */
+static const struct wb_tls_group null_long_group = {.id = WB_TLS_GROUP_X25519MLKEM768,
+                                                    .random_len = 32,
+                                                    .client_share_len = 200,
+                                                    .server_share_len = 180,
+                                                    .secret_len = 32,
+                                                    .share = null_long_share,
+                                                    .answer = null_long_answer,
+                                                    .agree = null_agree};
+static const struct wb_tls_group *const null_groups[] = {&null_group, &null_long_group, NULL};
+
+static enum wb_err null_verify(uint16_t scheme, const uint8_t *public_key, size_t public_key_len,
+                               const void *message, size_t len, const uint8_t *signature,
+                               size_t signature_len)
+{
+    (void)scheme, (void)public_key, (void)public_key_len, (void)message, (void)len;
+    return signature_len > 0 && signature[0] == 0xff ? WB_ERR_SIGNATURE : WB_OK;
+}
+
+static enum wb_err null_sign(uint16_t scheme, const uint8_t private_key[32],
+                             const uint8_t *public_key, const void *message, size_t len,
+                             uint8_t *signature, size_t *signature_len)
+{
+    (void)scheme, (void)private_key, (void)public_key, (void)message, (void)len;
     memset(signature, 0, 64);
+    *signature_len = 64;
+    return WB_OK;
 }
 
-static enum wb_err null_verify(const uint8_t signature[64], const uint8_t public_key[32],
-                               const void *message, size_t len)
-{
-    (void)public_key, (void)message, (void)len;
-    return signature[0] == 0xff ? WB_ERR_SIGNATURE : WB_OK;
-}
+static const struct wb_x509_algorithm null_ed25519 = {
+    .key_type = WB_X509_KEY_ED25519, .verify = null_verify, .sign = null_sign};
+static const struct wb_x509_algorithm null_p256 = {
+    .key_type = WB_X509_KEY_P256, .verify = null_verify, .sign = null_sign};
+static const struct wb_x509_algorithm null_rsa = {.key_type = WB_X509_KEY_RSA,
+                                                  .verify = null_verify};
+static const struct wb_x509_algorithm *const null_algorithms[] = {&null_ed25519, &null_p256,
+                                                                  &null_rsa, NULL};
 
 static const struct wb_tls_crypto null_crypto = {
     .name = "null",
@@ -84,10 +136,8 @@ static const struct wb_tls_crypto null_crypto = {
     .hmac = null_hmac,
     .aead_encrypt = null_encrypt,
     .aead_decrypt = null_decrypt,
-    .x25519_public_key = null_public_key,
-    .x25519 = null_x25519,
-    .ed25519_sign = null_sign,
-    .ed25519_verify = null_verify,
+    .groups = null_groups,
+    .algorithms = null_algorithms,
 };
 
 static enum wb_err fixed_random(void *ctx, void *out, size_t len)

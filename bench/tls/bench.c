@@ -222,7 +222,7 @@ static void handshake(const char *name, uint16_t suite)
     static uint16_t suites[1];
     suites[0] = suite;
     client_cfg = (struct wb_tls_cfg){.role = WB_TLS_CLIENT,
-                                     .crypto = &wb_tls_crypto_core,
+                                     .crypto = &wb_tls_crypto_small,
                                      .random = counted_random,
                                      .credential = &device.credential,
                                      .anchors = &anchor,

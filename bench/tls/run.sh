@@ -30,7 +30,7 @@ riscv64-unknown-elf-gcc $flags $link "$root/bench/tls/bench.c" ./*.o -o bench.el
 timeout 300 qemu-system-riscv32 -M virt -icount shift=0 -bios none -nographic -serial mon:stdio \
     -kernel bench.elf < /dev/null | tr -d '\r'
 
-# Text of a program with nothing but a client (the server's code comes along), less that of an empty one.
+# Text of a program with nothing but the library, less that of an empty one.
 size_of() { # functions…
     {
         echo '#include "wb_tls.h"'
@@ -47,7 +47,15 @@ size_of() { # functions…
     riscv64-unknown-elf-size size.elf | awk 'NR == 2 { print $1 + $2 }'
 }
 empty=$(size_of)
-all="wb_tls_init wb_tls_feed wb_tls_emit wb_tls_write wb_tls_read wb_tls_read_done wb_tls_next wb_tls_close
-    wb_tls_tick wb_tls_due wb_tls_deinit wb_tls_credential_init wb_x509_anchor_init &wb_tls_crypto_core"
-# shellcheck disable=SC2086
-echo "text and constants, all with crypto and X.509 $(($(size_of $all) - empty)) B"
+calls="wb_tls_init wb_tls_feed wb_tls_emit wb_tls_write wb_tls_read wb_tls_read_done wb_tls_next wb_tls_close
+    wb_tls_tick wb_tls_due wb_tls_deinit wb_tls_credential_init wb_x509_anchor_init"
+report() { # label, objects…
+    label=$1
+    shift
+    # shellcheck disable=SC2086
+    echo "text and constants, $label: $(($(size_of $calls "$@") - empty)) B"
+}
+report "client with X25519, Ed25519, all suites, X.509" "&wb_tls_role_client" "&wb_tls_crypto_small"
+report "the same and P-256, RSA verification" "&wb_tls_role_client" "&wb_tls_crypto_core"
+report "client and server, everything of core/crypto" "&wb_tls_role_client" "&wb_tls_role_server" \
+    "&wb_tls_crypto_core"

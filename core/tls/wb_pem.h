@@ -14,6 +14,10 @@
 #define WB_PEM_CERTIFICATE "CERTIFICATE"
 #define WB_PEM_PRIVATE_KEY "PRIVATE KEY"
 #define WB_PEM_REQUEST     "CERTIFICATE REQUEST"
+#define WB_PEM_CRL         "X509 CRL"
+#define WB_PEM_EC_KEY      "EC PRIVATE KEY"
+#define WB_PEM_RSA_KEY     "RSA PRIVATE KEY"
+#define WB_PEM_PUBLIC_KEY  "PUBLIC KEY"
 #define WB_PEM_LABEL_MAX   32u
 
 struct wb_pem {
@@ -55,5 +59,30 @@ enum wb_err wb_pkcs8_read_ed25519(const void *der, size_t len, uint8_t private_k
                                   struct wb_fault *fault) WB_MUST_USE;
 /* Writes the 48-byte form that every tool reads. */
 void wb_pkcs8_write_ed25519(const uint8_t private_key[32], uint8_t der[WB_PKCS8_ED25519_LEN]);
+
+/* ---- private keys of any form ---- */
+
+/* Needs wb_x509.h for the kinds of keys. Contents borrow the DER for RSA. */
+struct wb_private_key {
+    unsigned key_type;       /* enum wb_x509_key_type */
+    uint8_t private_key[32]; /* Ed25519 seed or P-256 number; RSA: zeros, another library signs */
+    const void *rsa;         /* RSA: the whole RSAPrivateKey (PKCS#1), borrowed */
+    size_t rsa_len;
+    const void *modulus; /* RSA: content of the INTEGERs, borrowed */
+    size_t modulus_len;
+    const void *exponent;
+    size_t exponent_len;
+};
+
+/* Reads a private key: PKCS#8 (Ed25519, EC P-256, RSA), SEC 1 (EC) or PKCS#1 (RSA), told apart by
+ * their structure. Outcomes: WB_ERR_UNSUPPORTED (another algorithm or curve, encrypted),
+ * WB_ERR_FORMAT. fault may be NULL. */
+enum wb_err wb_private_key_read(struct wb_private_key *key, const void *der, size_t len,
+                                struct wb_fault *fault) WB_MUST_USE;
+
+#define WB_PKCS8_P256_LEN 138u
+/* Writes a P-256 key in PKCS#8, with its public key. */
+void wb_pkcs8_write_p256(const uint8_t private_key[32], const uint8_t public_key[65],
+                         uint8_t der[WB_PKCS8_P256_LEN]);
 
 #endif

@@ -75,7 +75,9 @@ const char *wb_tls_alert_str(enum wb_tls_alert alert);
 #define WB_TLS_AES_256_GCM_SHA384       0x1302u
 #define WB_TLS_CHACHA20_POLY1305_SHA256 0x1303u
 #define WB_TLS_GROUP_X25519             0x001du
-#define WB_TLS_SIGNATURE_ED25519        0x0807u
+#define WB_TLS_GROUP_SECP256R1          0x0017u
+#define WB_TLS_GROUP_X25519MLKEM768     0x11ecu
+#define WB_TLS_SIGNATURE_ED25519        0x0807u /* further schemes: WB_X509_… in wb_x509.h */
 
 /* ---- crypto provider ---- */
 
@@ -84,8 +86,33 @@ struct wb_tls_hash {
     uint64_t space[27];
 };
 
+#define WB_TLS_GROUP_RANDOM_MAX 48u
+#define WB_TLS_GROUP_SECRET_MAX 64u
+
+/* A key exchange. Each side draws random_len random bytes, which are its private key; shares have
+ * fixed lengths. Failing functions: WB_ERR_KEY (the peer's share is unusable), nothing written. */
+struct wb_tls_group {
+    uint16_t id;
+    uint16_t random_len; /* at most WB_TLS_GROUP_RANDOM_MAX */
+    uint16_t client_share_len;
+    uint16_t server_share_len;
+    uint16_t secret_len; /* at most WB_TLS_GROUP_SECRET_MAX */
+    /* Client: the share it sends. */
+    enum wb_err (*share)(uint8_t *share, const uint8_t *random);
+    /* Server: its own share and the secret, from the client's share. */
+    enum wb_err (*answer)(uint8_t *share, uint8_t *secret, const uint8_t *random,
+                          const uint8_t *client_share);
+    /* Client: the secret, from the server's share. */
+    enum wb_err (*agree)(uint8_t *secret, const uint8_t *random, const uint8_t *server_share);
+};
+
+/* Made of core/crypto; a program links those that it names. */
+extern const struct wb_tls_group wb_tls_x25519;
+extern const struct wb_tls_group wb_tls_secp256r1;
+extern const struct wb_tls_group wb_tls_x25519mlkem768; /* 8 KB of stack: for hosts */
+
 /* The primitives that a connection uses; meanings as in wb_crypto.h. One constant table a provider.
- */
+ * Groups and algorithms that a list lacks are neither offered nor accepted. */
 struct wb_tls_crypto {
     const char *name;
     void (*hash_init)(struct wb_tls_hash *hash, enum wb_hash_id id);
@@ -98,54 +125,79 @@ struct wb_tls_crypto {
     enum wb_err (*aead_decrypt)(enum wb_aead_id id, const uint8_t *key, const uint8_t nonce[12],
                                 const void *ad, size_t ad_len, uint8_t *text, size_t len,
                                 const uint8_t tag[16]);
-    void (*x25519_public_key)(uint8_t public_key[32], const uint8_t private_key[32]);
-    enum wb_err (*x25519)(uint8_t shared_secret[32], const uint8_t private_key[32],
-                          const uint8_t peer_public_key[32]);
-    void (*ed25519_sign)(uint8_t signature[64], const uint8_t private_key[32],
-                         const uint8_t public_key[32], const void *message, size_t len);
-    enum wb_err (*ed25519_verify)(const uint8_t signature[64], const uint8_t public_key[32],
-                                  const void *message, size_t len);
+    const struct wb_tls_group *const *groups; /* in order of preference, NULL behind the last */
+    const struct wb_x509_algorithm *const *algorithms; /* likewise: keys and signatures */
 };
 
-/* Provider made of core/crypto: portable, constant-time. */
+/* Providers made of core/crypto: portable, constant-time. core: X25519 and secp256r1; Ed25519,
+ * ECDSA P-256, RSA verification. small, for boards: X25519 and Ed25519. (A program with further
+ * groups copies core and names its own lists.) */
 extern const struct wb_tls_crypto wb_tls_crypto_core;
+extern const struct wb_tls_crypto wb_tls_crypto_small;
 
 /* ---- configuration ---- */
 
-enum wb_tls_role {
-    WB_TLS_CLIENT,
-    WB_TLS_SERVER,
-};
+/* A role is a table of code, so that a program which is a client only links no server. */
+struct wb_tls_role;
+extern const struct wb_tls_role wb_tls_role_client;
+extern const struct wb_tls_role wb_tls_role_server;
+#define WB_TLS_CLIENT (&wb_tls_role_client)
+#define WB_TLS_SERVER (&wb_tls_role_server)
 
-#define WB_TLS_SIGNATURE_MAX 64u /* grows with ECDSA and RSA */
+#define WB_TLS_SIGNATURE_MAX WB_X509_SIGNATURE_MAX
 
 /* Who we are: a chain and its private key. */
 struct wb_tls_credential {
     const struct wb_bytes *chain; /* certificates in DER, leaf first; kept */
     size_t chain_count;
-    const uint8_t *private_key; /* Ed25519 seed, 32 bytes; kept; NULL when sign is given */
-    uint8_t public_key[32];     /* of the leaf */
-    /* Signs with a key that lies elsewhere (secure element, other process); NULL: private_key
-     * signs. */
+    const uint8_t *private_key; /* 32 bytes; kept; NULL when sign is given */
+    uint8_t public_key[32];     /* of the leaf, Ed25519 only */
+    uint8_t key_type;           /* of the leaf, enum wb_x509_key_type; WB_X509_KEY_NONE: Ed25519 */
+    /* Signs with a key that lies elsewhere (secure element, other process, another library's RSA);
+     * NULL: private_key signs. scheme is one of the key's that the peer accepts. */
     enum wb_err (*sign)(void *ctx, uint16_t scheme, const void *message, size_t len,
                         uint8_t signature[WB_TLS_SIGNATURE_MAX], size_t *signature_len);
     void *ctx;
+    const struct wb_tls_credential *next; /* for peers that take no signatures of this one; NULL */
 };
 
-/* Fills a credential and proves that the key belongs to the leaf. chain and private_key are kept.
- * Outcomes: WB_ERR_KEY (key of another certificate), WB_ERR_UNSUPPORTED, WB_ERR_FORMAT, with the
- * fault (may be NULL) saying what; where = {index in the chain, offset}. */
+/* Fills a credential with an Ed25519 key and proves that the key belongs to the leaf. chain and
+ * private_key are kept. Outcomes: WB_ERR_KEY (key of another certificate), WB_ERR_UNSUPPORTED,
+ * WB_ERR_FORMAT, with the fault (may be NULL) saying what; where = {index in the chain, offset}. */
 enum wb_err wb_tls_credential_init(struct wb_tls_credential *credential,
                                    const struct wb_bytes *chain, size_t chain_count,
                                    const uint8_t private_key[32],
                                    struct wb_fault *fault) WB_MUST_USE;
+/* The same for a key of any algorithm in the list that signs; the leaf says which. */
+enum wb_err wb_tls_credential_init_with(struct wb_tls_credential *credential,
+                                        const struct wb_x509_algorithm *const *algorithms,
+                                        const struct wb_bytes *chain, size_t chain_count,
+                                        const uint8_t private_key[32],
+                                        struct wb_fault *fault) WB_MUST_USE;
+/* The same for a key that signs elsewhere; that it belongs to the leaf is the caller's promise. */
+enum wb_err wb_tls_credential_init_sign(
+    struct wb_tls_credential *credential, const struct wb_bytes *chain, size_t chain_count,
+    enum wb_err (*sign)(void *ctx, uint16_t scheme, const void *message, size_t len,
+                        uint8_t signature[WB_TLS_SIGNATURE_MAX], size_t *signature_len),
+    void *ctx, struct wb_fault *fault) WB_MUST_USE;
+
+/* Keys that seal tickets. A server makes a new `current` every few hours, keeps the old one as
+ * `previous` for the tickets that are out, and throws all away when it changes whom it trusts. */
+struct wb_tls_ticket_keys {
+    struct wb_tls_ticket_key {
+        uint8_t id[4]; /* random; tells the two apart */
+        uint8_t key[32];
+    } current, previous;
+    bool has_previous;
+    uint32_t lifetime_s; /* at most 604800 (RFC 8446 §4.6.1); 0: no tickets */
+};
 
 /* What connections have in common. Kept by every engine until its deinit, shared among any number
  * of them; must not change while kept, except that `credential` may be pointed to a new one for new
  * connections (the old one must live until the handshakes that began with it are over). Zero is a
  * usable default everywhere unless said otherwise. */
 struct wb_tls_cfg {
-    enum wb_tls_role role;
+    const struct wb_tls_role *role;     /* required: WB_TLS_CLIENT or WB_TLS_SERVER */
     const struct wb_tls_crypto *crypto; /* required */
     enum wb_err (*random)(void *ctx, void *out,
                           size_t len); /* required; WB_ERR_ENTROPY fails init */
@@ -172,6 +224,20 @@ struct wb_tls_cfg {
         record_size_limit;         /* largest record plaintext we accept (RFC 8449, counts the
                                     * type byte), 64..16385; 0: as large as the receive buffer allows */
     uint32_t handshake_timeout_ms; /* from init until connected; 0: never */
+    const uint16_t *groups; /* groups to offer or accept, in order; NULL: the provider's. A client
+                             * sends a share for the first */
+    size_t group_count;
+    wb_x509_verify_fn verify; /* how certificates are judged; NULL: wb_x509_verify, the anchors
+                               * sign leaves themselves. Hosts: wb_x509_verify_path */
+    const struct wb_x509_crl *crls; /* needs verify = wb_x509_verify_path */
+    size_t crl_count;
+    bool send_authorities; /* servers: name the anchors' subjects in CertificateRequest */
+    const struct wb_tls_ticket_keys *tickets; /* servers: NULL issues and takes no tickets. Needs
+                                               * unix_now. May change between calls */
+    /* Servers: a ticket is about to be taken; id is unique, `until` the end of its life. false:
+     * it was used before (single use), the handshake is a full one. NULL: tickets may be reused. */
+    bool (*ticket_use)(void *ctx, const uint8_t id[16], wb_unix_s until);
+    void *ticket_ctx;
 };
 
 /* Memory of one connection. */
@@ -185,8 +251,23 @@ struct wb_tls_mem {
                     * ClientHello: 160 bytes + server name + ALPN names */
     void *work; /* handshake state and the peer's certificate, 8-aligned; kept until event CONNECTED
                  * or FAILED was returned by next, free for other use afterwards (wiped) */
-    size_t work_cap; /* WB_TLS_WORK_CAP(longest certificate in DER, 448 for the platform's own) */
+    size_t work_cap; /* WB_TLS_WORK_CAP(longest certificate in DER, 448 for the platform's own; with
+                      * intermediates: all of them) */
 };
+
+/* What some connections have besides. Zero is the default. */
+struct wb_tls_more {
+    /* Clients that resume: here lies the session to be offered (session_len bytes, 0: none), and
+     * here the next one is stored when the server gives a ticket: wb_tls_session. Between init and
+     * deinit the engine uses it, and it holds secrets. NULL: no resumption. */
+    uint8_t *session; /* kept until deinit */
+    size_t session_cap;
+    size_t session_len;
+    uint8_t *exporter_secret; /* WB_TLS_EXPORTER_LEN bytes, for wb_tls_export; kept; NULL: none */
+};
+
+#define WB_TLS_SESSION_CAP  256u /* for our own servers' tickets */
+#define WB_TLS_EXPORTER_LEN 48u
 
 #define WB_TLS_RX_CAP(plaintext) (5u + (plaintext) + 16u)
 #define WB_TLS_RX_CAP_FULL       (5u + 16384u + 256u)
@@ -202,7 +283,8 @@ struct wb_tls_mem {
 struct wb_tls_peer {
     char common_name[WB_TLS_NAME_MAX + 1]; /* subject CN of its certificate, "" when it has none */
     bool is_self_issued;     /* nobody we trust vouches for it: compare public_key yourself */
-    uint8_t public_key[32];  /* Ed25519 */
+    uint8_t key_type;        /* enum wb_x509_key_type */
+    uint8_t public_key[32];  /* Ed25519: the key; others: SHA-256 of its SubjectPublicKeyInfo */
     uint8_t fingerprint[32]; /* SHA-256 of its certificate in DER */
     wb_unix_s not_after;     /* end of the certificate's validity */
 };
@@ -219,8 +301,8 @@ struct wb_tls_keys { /* one direction */
 /* State that only the handshake needs; lies at the start of wb_tls_mem.work. */
 struct wb_tls_work {
     struct wb_tls_hash transcript;
-    uint8_t random[32]; /* client: of its ClientHello; server: the client's X25519 share */
-    uint8_t share_private_key[32];
+    uint8_t random[32]; /* client: of its ClientHello */
+    uint8_t share_private_key[WB_TLS_GROUP_RANDOM_MAX];
     uint8_t secret[48];        /* master secret */
     uint8_t client_secret[48]; /* client_application_traffic_secret_0 until its Finished */
     uint8_t digest[48];        /* transcript hash before CertificateVerify or Finished */
@@ -233,14 +315,18 @@ struct wb_tls_work {
     uint32_t certs_left;
     uint32_t seen; /* extensions seen in this message, bits as in the extension table */
     uint16_t ext_type;
-    uint16_t cookie_len; /* client: cookie of a HelloRetryRequest, at the end of the scratch */
-    uint8_t ext_row;
+    uint16_t kept_len; /* bytes at the end of the scratch: cookie, share or key */
+    uint16_t schemes;  /* the peer accepts, bits in the order of ours */
+    uint16_t scheme;   /* of a CertificateVerify */
+    uint16_t groups;   /* server: the client's groups and shares, bits by index */
+    uint16_t shares;
     uint8_t ext_message;
     uint8_t session_id_len;
     uint8_t cert_index; /* outgoing: certificate of our chain */
     bool is_transcript_on, is_hello_prefix, is_leaf_seen, has_share, has_version, has_group,
-        has_scheme, is_hello_retried, is_certificate_requested, has_peer_certificate, is_name_sent,
-        is_name_acked, is_compression_null, is_suite_changed;
+        is_hello_retried, is_certificate_requested, has_peer_certificate, is_name_sent,
+        is_name_acked, is_compression_null, is_suite_changed, is_psk_offered, has_psk_mode,
+        is_peer_known;
     /* behind it: scratch for items of messages, WB_TLS_WORK_CAP's certificate bytes */
 };
 
@@ -259,6 +345,8 @@ struct wb_tls {
     uint32_t tx_len;
     uint32_t tx_fill; /* content of the record that is being filled behind them */
     uint32_t tx_room; /* what it can take in all */
+    uint8_t *session; /* client: offered, then received; NULL: none */
+    uint8_t *exporter_secret;
     struct wb_tls_keys in;
     struct wb_tls_keys out;
     wb_ms deadline;
@@ -268,9 +356,12 @@ struct wb_tls {
     uint32_t item_have;
     uint32_t skip_left;
     uint32_t early_left; /* server: bytes of refused early data that are still passed over */
-    uint16_t limit_in;   /* largest plaintext we accept, with its type byte */
-    uint16_t limit_out;  /* largest content the peer accepts, without its type byte */
-    uint8_t suite;       /* row of the suite table + 1; 0: none yet */
+    uint16_t session_cap;
+    uint16_t session_len; /* of the ticket's session, 0: none yet */
+    uint16_t limit_in;    /* largest plaintext we accept, with its type byte */
+    uint16_t limit_out;   /* largest content the peer accepts, without its type byte */
+    uint8_t suite;        /* row of the suite table + 1; 0: none yet */
+    uint8_t group;        /* index among the groups of cfg */
     uint8_t state;
     uint8_t step;
     uint8_t flight;
@@ -282,8 +373,8 @@ struct wb_tls {
     uint8_t idle_count; /* records in a row that brought nothing */
     bool is_encrypted_in, is_encrypted_out, is_record_open, is_hello_held, is_limit_agreed,
         is_alert_due, is_alert_received, is_close_due, is_close_sent, is_peer_closed, is_connected,
-        is_failed, is_key_update_due, is_key_update_asked, is_event_connected, is_event_closed,
-        is_event_failed, has_peer;
+        is_failed, has_group, is_resumed, is_key_update_due, is_key_update_asked,
+        is_event_connected, is_event_closed, is_event_failed, has_peer;
     struct wb_tls_peer peer;
 };
 
@@ -295,6 +386,11 @@ struct wb_tls {
  * WB_ERR_ENTROPY. tls->fault says which. A client has something to emit afterwards. */
 enum wb_err wb_tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
                         const struct wb_tls_mem *mem, wb_ms now, wb_unix_s unix_now) WB_MUST_USE;
+
+/* The same with resumption or exporters; more (copied) may be NULL. */
+enum wb_err wb_tls_init_with(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
+                             const struct wb_tls_mem *mem, const struct wb_tls_more *more,
+                             wb_ms now, wb_unix_s unix_now) WB_MUST_USE;
 
 /* Wipes all keys; the engine is unusable until the next init. */
 void wb_tls_deinit(struct wb_tls *tls);
@@ -375,5 +471,19 @@ const struct wb_tls_peer *wb_tls_peer(const struct wb_tls *tls);
 const char *wb_tls_alpn(const struct wb_tls *tls);
 /* Code point of the agreed cipher suite, 0 before. */
 uint16_t wb_tls_suite(const struct wb_tls *tls);
+/* Code point of the group that was used; 0 before. */
+uint16_t wb_tls_group(const struct wb_tls *tls);
+/* The connection continues an earlier session; the peer's identity is that one's. */
+bool wb_tls_is_resumed(const struct wb_tls *tls);
+
+/* Clients: bytes of the session that lie in wb_tls_more.session since the server gave a ticket; 0:
+ * none yet. To be kept secret, and to be offered once. The first ticket of a connection counts. */
+size_t wb_tls_session(const struct wb_tls *tls);
+
+/* Keying material for other protocols (RFC 8446 §7.5); both sides get the same bytes for the same
+ * label and context. Outcomes: WB_ERR_STATE before CONNECTED or without
+ * wb_tls_more.exporter_secret; WB_ERR_LIMIT when out_len > 255 hashes or label > 32 characters. */
+enum wb_err wb_tls_export(const struct wb_tls *tls, const char *label, const void *context,
+                          size_t context_len, uint8_t *out, size_t out_len) WB_MUST_USE;
 
 #endif

@@ -135,7 +135,7 @@ void wb_agent_link_up(struct wb_agent *a, wb_ms now)
     }
     a->tls_cfg = (struct wb_tls_cfg){
         .role = WB_TLS_CLIENT,
-        .crypto = &wb_tls_crypto_core,
+        .crypto = &wb_tls_crypto_small, /* boards link no more than they use */
         .random = wb_agent_random,
         .random_ctx = a->cfg->drbg,
         .credential = &a->credential,

@@ -8,40 +8,42 @@
 
 /* ---- init ---- */
 
-static enum wb_err refuse(struct wb_tls *tls, enum wb_err code, const char *what)
+enum wb_err tls_refuse(struct wb_tls *tls, enum wb_err code, const char *what)
 {
     return wb_fault_set(&tls->fault, code, what, NULL, 0, 0);
 }
 
 static enum wb_err check_cfg(struct wb_tls *tls, const struct wb_tls_cfg *cfg)
 {
-    if (cfg->crypto == NULL || cfg->random == NULL) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: crypto and random are required");
+    if (cfg->role == NULL || cfg->crypto == NULL || cfg->random == NULL) {
+        return tls_refuse(tls, WB_ERR_VALUE,
+                          TEXT("wb_tls_cfg: role, crypto and random are required"));
     }
-    if (cfg->role == WB_TLS_CLIENT && (cfg->server_name == NULL || cfg->anchor_count == 0)) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: a client needs server_name and anchors");
-    }
-    if (cfg->role == WB_TLS_SERVER && cfg->credential == NULL) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: a server needs a credential");
-    }
+    WB_TRY(cfg->role->check_cfg(tls, cfg));
     if (cfg->credential != NULL &&
         (cfg->credential->chain_count == 0 || cfg->credential->chain_count > 255)) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: credential without a certificate");
+        return tls_refuse(tls, WB_ERR_VALUE, TEXT("wb_tls_cfg: credential without a certificate"));
     }
     if (cfg->record_size_limit != 0 &&
         (cfg->record_size_limit < 64 || cfg->record_size_limit > PLAINTEXT_MAX + 1)) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: record_size_limit is not in 64..16385");
+        return tls_refuse(tls, WB_ERR_VALUE,
+                          TEXT("wb_tls_cfg: record_size_limit is not in 64..16385"));
     }
     if (cfg->alpn_count > 8) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: more than 8 ALPN names");
+        return tls_refuse(tls, WB_ERR_VALUE, TEXT("wb_tls_cfg: more than 8 ALPN names"));
     }
     for (size_t i = 0; i < cfg->alpn_count; i++) {
         if (strlen(cfg->alpn[i]) < 1 || strlen(cfg->alpn[i]) > 32) {
-            return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: an ALPN name has 1 to 32 bytes");
+            return tls_refuse(tls, WB_ERR_VALUE,
+                              TEXT("wb_tls_cfg: an ALPN name has 1 to 32 bytes"));
         }
     }
+    if (cfg->crl_count > 0 && cfg->verify == NULL) { /* never a list that nobody looks at */
+        return tls_refuse(tls, WB_ERR_VALUE,
+                          TEXT("wb_tls_cfg: crls need verify = wb_x509_verify_path"));
+    }
     if (tls_suite_at(cfg, 0) == 0) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_cfg: no known cipher suite is allowed");
+        return tls_refuse(tls, WB_ERR_VALUE, TEXT("wb_tls_cfg: no known cipher suite is allowed"));
     }
     return WB_OK;
 }
@@ -49,16 +51,16 @@ static enum wb_err check_cfg(struct wb_tls *tls, const struct wb_tls_cfg *cfg)
 static enum wb_err check_mem(struct wb_tls *tls, const struct wb_tls_mem *mem)
 {
     if (mem->rx_cap < WB_TLS_RX_CAP(128)) {
-        return refuse(tls, WB_ERR_SPACE, "wb_tls_mem: receive buffer is too small");
+        return tls_refuse(tls, WB_ERR_SPACE, TEXT("wb_tls_mem: receive buffer is too small"));
     }
     if (mem->tx_cap < WB_TLS_TX_CAP_MIN) {
-        return refuse(tls, WB_ERR_SPACE, "wb_tls_mem: send buffer is too small");
+        return tls_refuse(tls, WB_ERR_SPACE, TEXT("wb_tls_mem: send buffer is too small"));
     }
     if (mem->work_cap < WB_TLS_WORK_CAP(WB_TLS_CERT_CAP_MIN)) {
-        return refuse(tls, WB_ERR_SPACE, "wb_tls_mem: work memory is too small");
+        return tls_refuse(tls, WB_ERR_SPACE, TEXT("wb_tls_mem: work memory is too small"));
     }
     if ((uintptr_t)mem->work % _Alignof(struct wb_tls_work) != 0) {
-        return refuse(tls, WB_ERR_VALUE, "wb_tls_mem: work memory is not aligned");
+        return tls_refuse(tls, WB_ERR_VALUE, TEXT("wb_tls_mem: work memory is not aligned"));
     }
     return WB_OK;
 }
@@ -66,12 +68,22 @@ static enum wb_err check_mem(struct wb_tls *tls, const struct wb_tls_mem *mem)
 enum wb_err wb_tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
                         const struct wb_tls_mem *mem, wb_ms now, wb_unix_s unix_now)
 {
+    return wb_tls_init_with(tls, cfg, mem, NULL, now, unix_now);
+}
+
+enum wb_err wb_tls_init_with(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
+                             const struct wb_tls_mem *mem, const struct wb_tls_more *more,
+                             wb_ms now, wb_unix_s unix_now)
+{
     memset(tls, 0, sizeof *tls);
     tls->is_failed = true; /* until everything is in order */
     tls->deadline = WB_NEVER;
     WB_TRY(check_cfg(tls, cfg));
     WB_TRY(check_mem(tls, mem));
     tls->cfg = cfg;
+    if (tls_group_at(tls, 0) == NULL) {
+        return tls_refuse(tls, WB_ERR_VALUE, TEXT("wb_tls_cfg: no known group is allowed"));
+    }
     tls->rx = mem->rx;
     tls->rx_cap = mem->rx_cap > UINT32_MAX ? UINT32_MAX : (uint32_t)mem->rx_cap;
     tls->tx = mem->tx;
@@ -88,15 +100,15 @@ enum wb_err wb_tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
     if (cfg->handshake_timeout_ms > 0) {
         tls->deadline = now + cfg->handshake_timeout_ms;
     }
-    tls->state = STATE_WAIT_CLIENT_HELLO;
-    if (cfg->role == WB_TLS_CLIENT) {
-        tls->state = STATE_WAIT_SERVER_HELLO;
-        if (cfg->random(cfg->random_ctx, tls->work->random, 32) != WB_OK ||
-            cfg->random(cfg->random_ctx, tls->work->share_private_key, 32) != WB_OK) {
-            return refuse(tls, WB_ERR_ENTROPY, "no entropy for the handshake");
-        }
-        WB_TRY(tls_client_hello_write(tls));
+    if (more != NULL) {
+        tls->exporter_secret = more->exporter_secret;
+        tls->session = more->session;
+        tls->session_cap =
+            more->session_cap > UINT16_MAX ? UINT16_MAX : (uint16_t)more->session_cap;
+        tls->session_len = more->session_len > tls->session_cap ? 0 : (uint16_t)more->session_len;
     }
+    tls->state = cfg->role->first_state;
+    WB_TRY(cfg->role->begin(tls));
     tls->is_failed = false;
     return WB_OK;
 }
@@ -161,26 +173,33 @@ static enum wb_err fail(struct wb_tls *tls, bool is_alert_sent, uint8_t alert, e
     return tls->fault.code;
 }
 
-enum wb_err tls_fail(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code,
-                     const char *what)
+#if defined(WB_BOARD_BUILD)
+enum wb_err tls_fail_code(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code)
+{
+    return fail(tls, true, (uint8_t)alert, code, NULL);
+}
+
+enum wb_err tls_fail_decode_code(struct wb_tls *tls)
+{
+    return tls_fail_code(tls, WB_TLS_ALERT_DECODE_ERROR, WB_ERR_FORMAT);
+}
+
+enum wb_err tls_fail_illegal_code(struct wb_tls *tls)
+{
+    return tls_fail_code(tls, WB_TLS_ALERT_ILLEGAL_PARAMETER, WB_ERR_PROTOCOL);
+}
+
+enum wb_err tls_fail_unexpected_code(struct wb_tls *tls)
+{
+    return tls_fail_code(tls, WB_TLS_ALERT_UNEXPECTED_MESSAGE, WB_ERR_PROTOCOL);
+}
+#else
+enum wb_err tls_fail_text(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code,
+                          const char *what)
 {
     return fail(tls, true, (uint8_t)alert, code, what);
 }
-
-enum wb_err tls_fail_decode(struct wb_tls *tls, const char *what)
-{
-    return tls_fail(tls, WB_TLS_ALERT_DECODE_ERROR, WB_ERR_FORMAT, what);
-}
-
-enum wb_err tls_fail_illegal(struct wb_tls *tls, const char *what)
-{
-    return tls_fail(tls, WB_TLS_ALERT_ILLEGAL_PARAMETER, WB_ERR_PROTOCOL, what);
-}
-
-static enum wb_err fail_unexpected(struct wb_tls *tls, const char *what)
-{
-    return tls_fail(tls, WB_TLS_ALERT_UNEXPECTED_MESSAGE, WB_ERR_PROTOCOL, what);
-}
+#endif
 
 /* ---- one record ---- */
 
@@ -191,7 +210,7 @@ static enum wb_err process_alert(struct wb_tls *tls, const uint8_t *content, siz
     bool may_be_plaintext = !tls->is_encrypted_in ||
                             (!tls_is_client(tls) && !tls->is_connected && tls->in.sequence == 0);
     if (is_plaintext && !may_be_plaintext) {
-        return fail_unexpected(tls, "unprotected alert in a protected connection");
+        return tls_fail_unexpected(tls, "unprotected alert in a protected connection");
     }
     if (len != 2) {
         return tls_fail_decode(tls, "alert is malformed");
@@ -203,11 +222,12 @@ static enum wb_err process_alert(struct wb_tls *tls, const uint8_t *content, siz
     if (alert !=
         WB_TLS_ALERT_CLOSE_NOTIFY) { /* §6.2: all of them are fatal, whatever their level says */
         tls->is_alert_received = true;
-        return fail(tls, false, alert, WB_ERR_PEER, wb_tls_alert_str((enum wb_tls_alert)alert));
+        return fail(tls, false, alert, WB_ERR_PEER,
+                    TEXT(wb_tls_alert_str((enum wb_tls_alert)alert)));
     }
     if (!tls->is_connected) {
         tls->is_alert_received = true;
-        return fail(tls, false, alert, WB_ERR_CLOSED, "peer closed during the handshake");
+        return fail(tls, false, alert, WB_ERR_CLOSED, TEXT("peer closed during the handshake"));
     }
     tls->is_peer_closed = true;
     tls->is_event_closed = true;
@@ -221,7 +241,7 @@ static enum wb_err process_change_cipher_spec(struct wb_tls *tls, const uint8_t 
     bool is_window = !tls->is_connected && tls->state != STATE_WAIT_CLIENT_HELLO;
     if (tls->rx[0] != TYPE_CHANGE_CIPHER_SPEC || !is_window || tls->header_have > 0 || len != 1 ||
         content[0] != 1) {
-        return fail_unexpected(tls, "change_cipher_spec may not come here");
+        return tls_fail_unexpected(tls, "change_cipher_spec may not come here");
     }
     return WB_OK;
 }
@@ -229,10 +249,10 @@ static enum wb_err process_change_cipher_spec(struct wb_tls *tls, const uint8_t 
 static enum wb_err process_handshake(struct wb_tls *tls, const uint8_t *content, size_t len)
 {
     if (tls->rx[0] == TYPE_HANDSHAKE && tls->is_encrypted_in) {
-        return fail_unexpected(tls, "unprotected handshake message in a protected connection");
+        return tls_fail_unexpected(tls, "unprotected handshake message in a protected connection");
     }
     if (len == 0) {
-        return fail_unexpected(tls, "empty handshake record");
+        return tls_fail_unexpected(tls, "empty handshake record");
     }
     return tls_messages_feed(tls, content, len);
 }
@@ -240,7 +260,7 @@ static enum wb_err process_handshake(struct wb_tls *tls, const uint8_t *content,
 static enum wb_err process_data(struct wb_tls *tls, size_t len)
 {
     if (!tls->is_connected || tls->header_have > 0) {
-        return fail_unexpected(tls, "application data may not come here");
+        return tls_fail_unexpected(tls, "application data may not come here");
     }
     tls->data_at = RECORD_HEADER_LEN;
     tls->data_left = (uint32_t)len;
@@ -261,7 +281,7 @@ static enum wb_err process_record(struct wb_tls *tls)
     bool is_progress = type == TYPE_HANDSHAKE && !tls->is_connected;
     tls->idle_count = is_progress ? 0 : (uint8_t)(tls->idle_count + 1);
     if (tls->idle_count > IDLE_RECORDS_MAX) {
-        return fail_unexpected(tls, "too many records that bring nothing");
+        return tls_fail_unexpected(tls, "too many records that bring nothing");
     }
     if (is_ignored) {
         return WB_OK;
@@ -271,7 +291,7 @@ static enum wb_err process_record(struct wb_tls *tls)
     case TYPE_ALERT: return process_alert(tls, content, len);
     case TYPE_HANDSHAKE: return process_handshake(tls, content, len);
     case TYPE_APPLICATION_DATA: return process_data(tls, len);
-    default: return fail_unexpected(tls, "record of an unknown type");
+    default: return tls_fail_unexpected(tls, "record of an unknown type");
     }
 }
 
@@ -344,8 +364,8 @@ enum wb_err wb_tls_feed_end(struct wb_tls *tls)
     }
     return fail(tls, false, WB_TLS_ALERT_CLOSE_NOTIFY, WB_ERR_CLOSED,
                 tls->is_connected
-                    ? "the transport ended without a close_notify: data may be missing"
-                    : "the transport ended during the handshake");
+                    ? TEXT("the transport ended without a close_notify: data may be missing")
+                    : TEXT("the transport ended during the handshake"));
 }
 
 size_t wb_tls_emit(struct wb_tls *tls, wb_ms now, void *buf, size_t cap)
@@ -475,7 +495,8 @@ void wb_tls_close(struct wb_tls *tls)
         return;
     }
     if (!tls->is_connected) {
-        wb_tls_abort(tls, WB_TLS_ALERT_CLOSE_NOTIFY, WB_ERR_CLOSED, "closed during the handshake");
+        wb_tls_abort(tls, WB_TLS_ALERT_CLOSE_NOTIFY, WB_ERR_CLOSED,
+                     TEXT("closed during the handshake"));
         return;
     }
     tls->is_close_due = true;
@@ -505,7 +526,7 @@ void wb_tls_tick(struct wb_tls *tls, wb_ms now)
 {
     if (!tls->is_failed && now >= tls->deadline) {
         wb_tls_abort(tls, WB_TLS_ALERT_HANDSHAKE_FAILURE, WB_ERR_TIMEOUT,
-                     "the handshake took too long");
+                     TEXT("the handshake took too long"));
     }
 }
 
@@ -540,4 +561,14 @@ const char *wb_tls_alpn(const struct wb_tls *tls)
 uint16_t wb_tls_suite(const struct wb_tls *tls)
 {
     return tls->suite == 0 ? 0 : tls_suite(tls)->id;
+}
+
+uint16_t wb_tls_group(const struct wb_tls *tls)
+{
+    return tls->has_group ? tls_group(tls)->id : 0;
+}
+
+bool wb_tls_is_resumed(const struct wb_tls *tls)
+{
+    return tls->is_resumed;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Extensions (RFC 8446 §4.2): one table says which exist, where each may stand and who reads it.
+/* Extensions (RFC 8446 §4.2): one table says which exist and where each may stand; who
+ * reads them, the role says.
  * Lists are walked item by item; an unknown extension is passed over without being held. */
 #include "tls.h"
 
@@ -10,39 +11,34 @@
 #define CT  IN_CERTIFICATE
 #define CR  IN_CERTIFICATE_REQUEST
 
-typedef enum wb_err (*read_fn)(struct wb_tls *tls, struct wb_reader *r);
-
 static const struct extension {
     uint16_t type;
     uint8_t where;   /* enum extension_message, bits */
     uint8_t offered; /* clients: messages in which we may be answered, bits; 0: we never send it */
-    read_fn server;  /* reads it in ClientHello; NULL: passed over */
-    read_fn client;  /* reads it in the server's messages */
 } table[] = {
-    {EXT_SERVER_NAME, CH | EE, EE, tls_server_read_server_name, tls_client_read_server_name},
-    {1, CH | EE, 0, NULL, NULL},      /* max_fragment_length */
-    {5, CH | CR | CT, 0, NULL, NULL}, /* status_request */
-    {EXT_SUPPORTED_GROUPS, CH | EE, EE, tls_server_read_groups, NULL},
-    {EXT_SIGNATURE_ALGORITHMS, CH | CR, CR, tls_read_schemes, tls_read_schemes},
-    {14, CH | EE, 0, NULL, NULL}, /* use_srtp */
-    {15, CH | EE, 0, NULL, NULL}, /* heartbeat */
-    {EXT_ALPN, CH | EE, EE, tls_server_read_alpn, tls_client_read_alpn},
-    {18, CH | CR | CT, 0, NULL, NULL}, /* signed_certificate_timestamp */
-    {19, CH | EE, 0, NULL, NULL},      /* client_certificate_type */
-    {20, CH | EE, 0, NULL, NULL},      /* server_certificate_type */
-    {21, CH, 0, NULL, NULL},           /* padding */
-    {EXT_RECORD_SIZE_LIMIT, CH | EE, EE, tls_read_record_size_limit, tls_read_record_size_limit},
-    {EXT_PRE_SHARED_KEY, CH | SH, 0, NULL, NULL},
-    {EXT_EARLY_DATA, CH | EE, 0, NULL, NULL},
-    {EXT_SUPPORTED_VERSIONS, CH | SH | HRR, SH | HRR, tls_server_read_versions,
-     tls_client_read_version},
-    {EXT_COOKIE, CH | HRR, HRR, NULL, tls_client_read_cookie},
-    {EXT_PSK_KEY_EXCHANGE_MODES, CH, 0, NULL, NULL},
-    {47, CH | CR, CR, NULL, NULL}, /* certificate_authorities */
-    {48, CR, CR, NULL, NULL},      /* oid_filters */
-    {49, CH, 0, NULL, NULL},       /* post_handshake_auth */
-    {50, CH | CR, CR, NULL, NULL}, /* signature_algorithms_cert */
-    {EXT_KEY_SHARE, CH | SH | HRR, SH | HRR, tls_server_read_key_share, tls_client_read_key_share},
+    {EXT_SERVER_NAME, CH | EE, EE},
+    {1, CH | EE, 0},      /* max_fragment_length */
+    {5, CH | CR | CT, 0}, /* status_request */
+    {EXT_SUPPORTED_GROUPS, CH | EE, EE},
+    {EXT_SIGNATURE_ALGORITHMS, CH | CR, CR},
+    {14, CH | EE, 0}, /* use_srtp */
+    {15, CH | EE, 0}, /* heartbeat */
+    {EXT_ALPN, CH | EE, EE},
+    {18, CH | CR | CT, 0}, /* signed_certificate_timestamp */
+    {19, CH | EE, 0},      /* client_certificate_type */
+    {20, CH | EE, 0},      /* server_certificate_type */
+    {21, CH, 0},           /* padding */
+    {EXT_RECORD_SIZE_LIMIT, CH | EE, EE},
+    {EXT_PRE_SHARED_KEY, CH | SH, SH},
+    {EXT_EARLY_DATA, CH | EE, 0},
+    {EXT_SUPPORTED_VERSIONS, CH | SH | HRR, SH | HRR},
+    {EXT_COOKIE, CH | HRR, HRR},
+    {EXT_PSK_KEY_EXCHANGE_MODES, CH, 0},
+    {EXT_CERTIFICATE_AUTHORITIES, CH | CR, CR},
+    {48, CR, CR},      /* oid_filters */
+    {49, CH, 0},       /* post_handshake_auth */
+    {50, CH | CR, CR}, /* signature_algorithms_cert */
+    {EXT_KEY_SHARE, CH | SH | HRR, SH | HRR},
 };
 _Static_assert(WB_ARRAY_LEN(table) <= 32, "wb_tls_work.seen has one bit a row");
 
@@ -80,6 +76,9 @@ static bool is_answer(const struct wb_tls *tls, const struct extension *row)
     if (row->type == EXT_SERVER_NAME) {
         return tls->work->is_name_sent;
     }
+    if (row->type == EXT_PRE_SHARED_KEY) {
+        return tls->work->is_psk_offered;
+    }
     return row->type != EXT_ALPN || tls->cfg->alpn_count > 0;
 }
 
@@ -110,6 +109,15 @@ static enum wb_err check(struct wb_tls *tls, uint16_t type, uint8_t row)
     return WB_OK;
 }
 
+static extension_fn find_reader(const struct wb_tls *tls)
+{
+    const struct extension_reader *reader = tls->cfg->role->readers;
+    while (reader->read != NULL && reader->type != tls->work->ext_type) {
+        reader++;
+    }
+    return reader->read;
+}
+
 static enum wb_err read_header(struct wb_tls *tls, const uint8_t *item)
 {
     struct wb_tls_work *work = tls->work;
@@ -121,35 +129,38 @@ static enum wb_err read_header(struct wb_tls *tls, const uint8_t *item)
     work->list_left -= 4 + len;
     uint8_t row = find_row(type);
     WB_TRY(check(tls, type, row));
-    read_fn read = row == ROW_NONE      ? NULL
-                   : tls_is_client(tls) ? table[row].client
-                                        : table[row].server;
-    if (work->ext_message == CT) {
-        read = NULL;
+    work->ext_type = type;
+    if (work->ext_message != CT && find_reader(tls) != NULL) {
+        return tls_want(tls, len, STEP_EXT_BODY);
     }
-    work->ext_row = row;
-    return read == NULL ? tls_skip(tls, len, STEP_EXT_NEXT) : tls_want(tls, len, STEP_EXT_BODY);
+    if (work->ext_message == CH && tls->cfg->role->begin_extension != NULL) {
+        return tls->cfg->role->begin_extension(tls, type, len);
+    }
+    return tls_skip(tls, len, STEP_EXT_NEXT);
 }
 
 enum wb_err tls_extensions_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
-    struct wb_tls_work *work = tls->work;
     if (tls->step == STEP_EXT_HEADER) {
         return read_header(tls, item);
     }
     if (tls->step == STEP_EXT_BODY) {
-        const struct extension *row = &table[work->ext_row];
         struct wb_reader r;
         wb_reader_init(&r, item, len);
-        WB_TRY(tls_is_client(tls) ? row->client(tls, &r) : row->server(tls, &r));
+        WB_TRY(find_reader(tls)(tls, &r));
         if (r.err != WB_OK || r.at != r.end) {
             return tls_fail_decode(tls, "an extension is malformed");
         }
     }
-    if (work->list_left == 0) {
+    return tls_extensions_next(tls);
+}
+
+enum wb_err tls_extensions_next(struct wb_tls *tls)
+{
+    if (tls->work->list_left == 0) {
         return tls_want(tls, 0, STEP_EXT_END);
     }
-    if (work->list_left < 4) {
+    if (tls->work->list_left < 4) {
         return tls_fail_decode(tls, "bytes are left behind the last extension");
     }
     return tls_want(tls, 4, STEP_EXT_HEADER);
@@ -163,10 +174,9 @@ enum wb_err tls_read_schemes(struct wb_tls *tls, struct wb_reader *r)
     if (len == 0 || len % 2 != 0 || len != wb_reader_left(r)) {
         return tls_fail_decode(tls, "signature_algorithms is malformed");
     }
+    tls->work->schemes = 0;
     while (wb_reader_left(r) > 0) {
-        if (wb_read_be16(r) == WB_TLS_SIGNATURE_ED25519) {
-            tls->work->has_scheme = true;
-        }
+        tls->work->schemes |= tls_scheme_bit(wb_read_be16(r));
     }
     return WB_OK;
 }

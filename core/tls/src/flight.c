@@ -4,7 +4,6 @@
  * chain of any length passes through a send buffer of a few hundred bytes. */
 #include "tls.h"
 
-#define HELLO_ROOM  144u       /* record of a ServerHello (132) and a change_cipher_spec (6) */
 #define REKEY_AFTER (1u << 23) /* records under one key: AES-GCM allows 2^24.5 (RFC 8446 §5.5) */
 
 static bool step_flight(struct wb_tls *tls);
@@ -65,7 +64,7 @@ static bool put_key_update(struct wb_tls *tls)
 
 /* ---- runs ---- */
 
-static void set_run(struct wb_tls *tls, const void *data, size_t len, enum flight next)
+void tls_set_run(struct wb_tls *tls, const void *data, size_t len, enum flight next)
 {
     tls->work->run = data;
     tls->work->run_left = (uint32_t)len;
@@ -96,61 +95,6 @@ static bool put_run(struct wb_tls *tls)
 
 /* ---- messages ---- */
 
-static bool fail_internal(struct wb_tls *tls, enum wb_err code, const char *what)
-{
-    (void)tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, code, what);
-    return false;
-}
-
-/* Hellos are plaintext and end their record; behind the first one comes a change_cipher_spec when
- * the client asked for compatibility mode by a session id (§D.4). */
-static bool put_hello(struct wb_tls *tls)
-{
-    static const uint8_t change_cipher_spec[6] = {TYPE_CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1};
-    struct wb_tls_work *work = tls->work;
-    bool is_retry = tls->flight == FLIGHT_HELLO_RETRY;
-    if (tls->tx_at == tls->tx_len) {
-        tls->tx_at = 0;
-        tls->tx_len = 0;
-    }
-    if (tls->tx_cap - tls->tx_len < HELLO_ROOM) {
-        return false;
-    }
-    struct wb_writer w;
-    wb_writer_init(&w, tls_scratch(tls), tls->scratch_cap);
-    size_t len = is_retry ? tls_hello_retry_write(tls, &w) : tls_server_hello_write(tls, &w);
-    if (len == 0) {
-        return fail_internal(tls, WB_ERR_ENTROPY, "no entropy for the handshake");
-    }
-    tls_transcript_update(tls, w.buf, len);
-    bool is_put = tls_record_put(tls, TYPE_HANDSHAKE, w.buf, len);
-    WB_ASSERT(is_put);
-    if (work->session_id_len > 0 && !work->is_hello_retried) {
-        memcpy(tls->tx + tls->tx_len, change_cipher_spec, sizeof change_cipher_spec);
-        tls->tx_len += sizeof change_cipher_spec;
-    }
-    if (is_retry) {
-        work->is_hello_retried = true;
-        tls->flight = FLIGHT_NONE;
-        return true;
-    }
-    uint8_t shared_secret[32];
-    if (tls->cfg->crypto->x25519(shared_secret, work->share_private_key, work->random) != WB_OK) {
-        (void)tls_fail_illegal(tls, "client's key share is a point of small order");
-        return false;
-    }
-    tls_schedule_handshake(tls, shared_secret);
-    wb_wipe(shared_secret, sizeof shared_secret);
-    wb_wipe(work->share_private_key, sizeof work->share_private_key);
-    tls->flight = FLIGHT_ENCRYPTED_EXTENSIONS;
-    return true;
-}
-
-static bool has_credential(const struct wb_tls *tls)
-{
-    return tls->work->credential != NULL && tls->work->has_scheme;
-}
-
 static void put_be24(uint8_t *at, size_t value)
 {
     at[0] = (uint8_t)(value >> 16);
@@ -165,7 +109,7 @@ static void put_certificate(struct wb_tls *tls)
     const struct wb_tls_credential *credential = tls->work->credential;
     uint8_t *buf = tls_scratch(tls);
     size_t list_len = 0;
-    for (size_t i = 0; has_credential(tls) && i < credential->chain_count; i++) {
+    for (size_t i = 0; credential != NULL && i < credential->chain_count; i++) {
         list_len += 3 + credential->chain[i].len + 2;
     }
     buf[0] = MESSAGE_CERTIFICATE;
@@ -173,7 +117,25 @@ static void put_certificate(struct wb_tls *tls)
     buf[4] = 0;
     put_be24(buf + 5, list_len);
     tls->work->cert_index = 0;
-    set_run(tls, buf, 8, list_len > 0 ? FLIGHT_CERTIFICATE_HEAD : FLIGHT_FINISHED);
+    tls_set_run(tls, buf, 8, list_len > 0 ? FLIGHT_CERTIFICATE_HEAD : FLIGHT_FINISHED);
+}
+
+#define SHORT_SIGNATURE_MAX 72u
+
+/* A foreign signer may write up to WB_TLS_SIGNATURE_MAX: where the scratch is shorter, beside it.
+ */
+__attribute__((noinline)) static enum wb_err sign_beside(const struct wb_tls_credential *credential,
+                                                         uint16_t scheme, const uint8_t *content,
+                                                         size_t content_len, uint8_t *out,
+                                                         size_t *out_len)
+{
+    uint8_t signature[WB_TLS_SIGNATURE_MAX];
+    WB_TRY(credential->sign(credential->ctx, scheme, content, content_len, signature, out_len));
+    if (*out_len > SHORT_SIGNATURE_MAX) {
+        return WB_ERR_KEY;
+    }
+    memcpy(out, signature, *out_len);
+    return WB_OK;
 }
 
 static bool put_verify(struct wb_tls *tls)
@@ -181,27 +143,35 @@ static bool put_verify(struct wb_tls *tls)
     const struct wb_tls_credential *credential = tls->work->credential;
     uint8_t *content = tls_scratch(tls);
     uint8_t *message = content + VERIFY_CONTENT_MAX;
-    size_t signature_len = 64;
+    size_t signature_len = 0;
+    size_t room = tls->scratch_cap - VERIFY_CONTENT_MAX - 8;
+    uint16_t scheme = tls->work->scheme;
     tls_transcript_digest(tls, tls->work->digest);
     size_t content_len = tls_verify_content(tls, !tls_is_client(tls), tls->work->digest, content);
-    if (credential->sign != NULL) {
-        enum wb_err err = credential->sign(credential->ctx, WB_TLS_SIGNATURE_ED25519, content,
-                                           content_len, message + 8, &signature_len);
-        if (err != WB_OK || signature_len > WB_TLS_SIGNATURE_MAX) {
-            return fail_internal(tls, err == WB_OK ? WB_ERR_KEY : err,
-                                 "our private key does not sign");
-        }
-    } else {
-        tls->cfg->crypto->ed25519_sign(message + 8, credential->private_key, credential->public_key,
-                                       content, content_len);
+    enum wb_err err = WB_ERR_SPACE; /* only an RSA signature can be too long for it */
+    if (credential->sign != NULL && room >= WB_TLS_SIGNATURE_MAX) {
+        err = credential->sign(credential->ctx, scheme, content, content_len, message + 8,
+                               &signature_len);
+    } else if (credential->sign != NULL && credential->key_type != WB_X509_KEY_RSA) {
+        err = sign_beside(credential, scheme, content, content_len, message + 8, &signature_len);
+    } else if (credential->sign == NULL) {
+        const struct wb_x509_algorithm *algorithm =
+            wb_x509_algorithm_find(tls->cfg->crypto->algorithms, wb_x509_scheme_key_type(scheme));
+        err = algorithm->sign(scheme, credential->private_key, credential->public_key, content,
+                              content_len, message + 8, &signature_len);
+    }
+    if (err != WB_OK || signature_len > room) {
+        (void)tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, err == WB_OK ? WB_ERR_KEY : err,
+                       "our private key does not sign");
+        return false;
     }
     message[0] = MESSAGE_CERTIFICATE_VERIFY;
     put_be24(message + 1, 4 + signature_len);
-    message[4] = WB_TLS_SIGNATURE_ED25519 >> 8;
-    message[5] = WB_TLS_SIGNATURE_ED25519 & 0xff;
+    message[4] = (uint8_t)(scheme >> 8);
+    message[5] = (uint8_t)scheme;
     message[6] = (uint8_t)(signature_len >> 8);
     message[7] = (uint8_t)signature_len;
-    set_run(tls, message, 8 + signature_len, FLIGHT_FINISHED);
+    tls_set_run(tls, message, 8 + signature_len, FLIGHT_FINISHED);
     return true;
 }
 
@@ -213,7 +183,7 @@ static void put_finished(struct wb_tls *tls)
     message[0] = MESSAGE_FINISHED;
     put_be24(message + 1, hash_len);
     tls_finished_mac(tls, tls->out.traffic_secret, tls->work->digest, message + 4);
-    set_run(tls, message, 4 + hash_len, FLIGHT_END);
+    tls_set_run(tls, message, 4 + hash_len, FLIGHT_END);
 }
 
 static void end_flight(struct wb_tls *tls)
@@ -222,57 +192,41 @@ static void end_flight(struct wb_tls *tls)
         tls_record_end(tls, TYPE_HANDSHAKE);
     }
     tls->flight = FLIGHT_NONE;
-    if (tls_is_client(tls)) {
-        tls_keys_set(tls, &tls->out, tls->work->client_secret);
-        tls_connected(tls);
-    } else {
-        tls_schedule_application(tls);
-    }
+    tls->cfg->role->end_flight(tls);
 }
 
 /* Makes the next part; false: no room, or failed. */
 static bool step_flight(struct wb_tls *tls)
 {
     struct wb_tls_work *work = tls->work;
-    const struct wb_tls_cfg *cfg = tls->cfg;
-    struct wb_writer w;
     if (work->run_left > 0) {
         return put_run(tls);
     }
     uint8_t *buf = tls_scratch(tls);
-    wb_writer_init(&w, buf, tls->scratch_cap);
+    if (tls->flight >= FLIGHT_ROLE) {
+        return tls->cfg->role->step_flight(tls);
+    }
     switch ((enum flight)tls->flight) {
     case FLIGHT_NONE: return false;
-    case FLIGHT_HELLO_RETRY:
-    case FLIGHT_SERVER_HELLO: return put_hello(tls);
-    case FLIGHT_ENCRYPTED_EXTENSIONS: {
-        bool is_asking = cfg->request_client_certificate || cfg->require_client_certificate;
-        set_run(tls, buf, tls_encrypted_extensions_write(tls, &w),
-                is_asking ? FLIGHT_CERTIFICATE_REQUEST : FLIGHT_CERTIFICATE);
-        return true;
-    }
-    case FLIGHT_CERTIFICATE_REQUEST:
-        set_run(tls, buf, tls_certificate_request_write(tls, &w), FLIGHT_CERTIFICATE);
-        return true;
     case FLIGHT_CERTIFICATE: put_certificate(tls); return true;
     case FLIGHT_CERTIFICATE_HEAD:
         put_be24(buf, work->credential->chain[work->cert_index].len);
-        set_run(tls, buf, 3, FLIGHT_CERTIFICATE_DATA);
+        tls_set_run(tls, buf, 3, FLIGHT_CERTIFICATE_DATA);
         return true;
     case FLIGHT_CERTIFICATE_DATA:
-        set_run(tls, work->credential->chain[work->cert_index].data,
-                work->credential->chain[work->cert_index].len, FLIGHT_CERTIFICATE_TAIL);
+        tls_set_run(tls, work->credential->chain[work->cert_index].data,
+                    work->credential->chain[work->cert_index].len, FLIGHT_CERTIFICATE_TAIL);
         return true;
     case FLIGHT_CERTIFICATE_TAIL: {
         static const uint8_t no_extensions[2] = {0, 0};
         bool is_last = ++work->cert_index == work->credential->chain_count;
-        set_run(tls, no_extensions, 2,
-                is_last ? FLIGHT_CERTIFICATE_VERIFY : FLIGHT_CERTIFICATE_HEAD);
+        tls_set_run(tls, no_extensions, 2,
+                    is_last ? FLIGHT_CERTIFICATE_VERIFY : FLIGHT_CERTIFICATE_HEAD);
         return true;
     }
     case FLIGHT_CERTIFICATE_VERIFY: return put_verify(tls);
     case FLIGHT_FINISHED: put_finished(tls); return true;
     case FLIGHT_END: end_flight(tls); return true;
+    default: return false;
     }
-    return false;
 }

@@ -46,34 +46,48 @@ static void write_alpn(const struct wb_tls *tls, struct wb_writer *w)
     }
 }
 
+static void write_groups(const struct wb_tls *tls, struct wb_writer *w)
+{
+    size_t count = 0;
+    while (tls_group_at(tls, count) != NULL) {
+        count++;
+    }
+    wb_write_be16(w, EXT_SUPPORTED_GROUPS);
+    wb_write_be16(w, (uint16_t)(2 * count + 2));
+    wb_write_be16(w, (uint16_t)(2 * count));
+    for (size_t i = 0; i < count; i++) {
+        wb_write_be16(w, tls_group_at(tls, i)->id);
+    }
+}
+
+/* One share: for the first group, or for the one that the server asked for. */
 static void write_key_share(struct wb_tls *tls, struct wb_writer *w)
 {
-    uint8_t share[32];
+    const struct wb_tls_group *group = tls_group(tls);
+    size_t len = group->client_share_len;
     bool is_empty = tls->cfg->empty_key_share && !tls->work->is_hello_retried;
     wb_write_be16(w, EXT_KEY_SHARE);
-    wb_write_be16(w, is_empty ? 2 : 38);
-    wb_write_be16(w, is_empty ? 0 : 36);
+    wb_write_be16(w, (uint16_t)(is_empty ? 2 : len + 6));
+    wb_write_be16(w, (uint16_t)(is_empty ? 0 : len + 4));
     if (is_empty) {
         return;
     }
-    tls->cfg->crypto->x25519_public_key(share, tls->work->share_private_key);
-    wb_write_be16(w, WB_TLS_GROUP_X25519);
-    wb_write_be16(w, sizeof share);
-    wb_write_bytes(w, share, sizeof share);
+    wb_write_be16(w, group->id);
+    wb_write_be16(w, (uint16_t)len);
+    if (w->err == WB_OK && w->cap - w->len >= len &&
+        group->share(w->buf + w->len, tls->work->share_private_key) == WB_OK) {
+        w->len += len;
+    } else {
+        w->err = WB_ERR_SPACE;
+    }
 }
 
 static void write_extensions(struct wb_tls *tls, struct wb_writer *w)
 {
     struct wb_tls_work *work = tls->work;
     write_server_name(tls, w);
-    wb_write_be16(w, EXT_SUPPORTED_GROUPS);
-    wb_write_be16(w, 4);
-    wb_write_be16(w, 2);
-    wb_write_be16(w, WB_TLS_GROUP_X25519);
-    wb_write_be16(w, EXT_SIGNATURE_ALGORITHMS);
-    wb_write_be16(w, 4);
-    wb_write_be16(w, 2);
-    wb_write_be16(w, WB_TLS_SIGNATURE_ED25519);
+    write_groups(tls, w);
+    tls_schemes_write(tls, w);
     write_alpn(tls, w);
     wb_write_be16(w, EXT_RECORD_SIZE_LIMIT);
     wb_write_be16(w, 2);
@@ -82,11 +96,11 @@ static void write_extensions(struct wb_tls *tls, struct wb_writer *w)
     wb_write_be16(w, 3);
     wb_write_u8(w, 2);
     wb_write_be16(w, VERSION_1_3);
-    if (work->cookie_len > 0) {
+    if (work->kept_len > 0) {
         wb_write_be16(w, EXT_COOKIE);
-        wb_write_be16(w, (uint16_t)(work->cookie_len + 2));
-        wb_write_be16(w, work->cookie_len);
-        wb_write_bytes(w, tls_scratch(tls) + tls->scratch_cap - work->cookie_len, work->cookie_len);
+        wb_write_be16(w, (uint16_t)(work->kept_len + 2));
+        wb_write_be16(w, work->kept_len);
+        wb_write_bytes(w, tls_kept(tls), work->kept_len);
     }
     write_key_share(tls, w);
 }
@@ -97,7 +111,7 @@ static void patch_be16(uint8_t *at, size_t value)
     at[1] = (uint8_t)value;
 }
 
-enum wb_err tls_client_hello_write(struct wb_tls *tls)
+static enum wb_err write_hello(struct wb_tls *tls)
 {
     const uint8_t *start = tls->tx;
     struct wb_tls_work *work = tls->work;
@@ -124,8 +138,8 @@ enum wb_err tls_client_hello_write(struct wb_tls *tls)
     write_extensions(tls, &w);
     if (w.err != WB_OK) {
         return wb_fault_set(&tls->fault, WB_ERR_SPACE,
-                            "ClientHello does not fit into the send buffer",
-                            "enlarge wb_tls_mem.tx_cap", tls->tx_cap, 0);
+                            TEXT("ClientHello does not fit into the send buffer"),
+                            TEXT("enlarge wb_tls_mem.tx_cap"), tls->tx_cap, 0);
     }
     patch_be16(tls->tx + 3, w.len - RECORD_HEADER_LEN);
     patch_be16(tls->tx + 7, w.len - RECORD_HEADER_LEN - 4);
@@ -146,7 +160,7 @@ enum wb_err tls_client_hello_write(struct wb_tls *tls)
 enum { STEP_FIXED, STEP_SESSION_ID };
 #define FIXED_LEN (2u + 32u + 1u)
 
-enum wb_err tls_server_hello_begin(struct wb_tls *tls)
+static enum wb_err server_hello_begin(struct wb_tls *tls)
 {
     tls->work->is_hello_prefix = true;
     return tls_want(tls, FIXED_LEN, STEP_FIXED);
@@ -207,10 +221,17 @@ static enum wb_err read_prefix(struct wb_tls *tls, const uint8_t *prefix, size_t
                                 extensions_len);
 }
 
+/* The private key of a share, of the chosen group's length. */
+static enum wb_err draw_key(struct wb_tls *tls)
+{
+    return tls->cfg->random(tls->cfg->random_ctx, tls->work->share_private_key,
+                            tls_group(tls)->random_len);
+}
+
 static enum wb_err end_retry(struct wb_tls *tls)
 {
     struct wb_tls_work *work = tls->work;
-    if (!work->has_share && work->cookie_len == 0) {
+    if (!work->has_share && work->kept_len == 0) {
         return tls_fail_illegal(tls, "HelloRetryRequest would change nothing");
     }
     WB_TRY(tls_done(tls));
@@ -219,17 +240,21 @@ static enum wb_err end_retry(struct wb_tls *tls)
                         "HelloRetryRequest before the ClientHello was sent");
     }
     work->is_hello_retried = true;
-    if (tls_client_hello_write(tls) != WB_OK) {
-        return tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, WB_ERR_SPACE, "");
+    if (work->has_share && draw_key(tls) != WB_OK) {
+        return tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, WB_ERR_ENTROPY,
+                        "no entropy for the handshake");
     }
-    work->cookie_len = 0;
+    if (write_hello(tls) != WB_OK) {
+        return tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, WB_ERR_SPACE, NULL);
+    }
+    work->kept_len = 0;
     return WB_OK;
 }
 
 static enum wb_err end_hello(struct wb_tls *tls)
 {
     struct wb_tls_work *work = tls->work;
-    uint8_t shared_secret[32];
+    uint8_t shared_secret[WB_TLS_GROUP_SECRET_MAX];
     if (!work->has_version) {
         return tls_fail(tls, WB_TLS_ALERT_PROTOCOL_VERSION, WB_ERR_UNSUPPORTED,
                         "server speaks an older version of TLS");
@@ -242,18 +267,20 @@ static enum wb_err end_hello(struct wb_tls *tls)
                         "ServerHello carries no key share");
     }
     WB_TRY(tls_done(tls));
-    /* The server's share was left in work->random, which has served its purpose. */
-    if (tls->cfg->crypto->x25519(shared_secret, work->share_private_key, work->random) != WB_OK) {
-        return tls_fail_illegal(tls, "server's key share is a point of small order");
+    const struct wb_tls_group *group = tls_group(tls);
+    if (group->agree(shared_secret, work->share_private_key, tls_kept(tls)) != WB_OK) {
+        return tls_fail_illegal(tls, "server's key share is not a usable public key");
     }
-    tls_schedule_handshake(tls, shared_secret);
+    work->kept_len = 0;
+    tls->has_group = true;
+    tls_schedule_handshake(tls, shared_secret, group->secret_len);
     wb_wipe(shared_secret, sizeof shared_secret);
     wb_wipe(work->share_private_key, sizeof work->share_private_key);
     tls_set_state(tls, STATE_WAIT_ENCRYPTED_EXTENSIONS);
     return WB_OK;
 }
 
-enum wb_err tls_server_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+static enum wb_err server_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
     switch (tls->step) {
     case STEP_FIXED:
@@ -267,7 +294,7 @@ enum wb_err tls_server_hello_item(struct wb_tls *tls, const uint8_t *item, size_
     }
 }
 
-enum wb_err tls_client_read_version(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_version(struct wb_tls *tls, struct wb_reader *r)
 {
     uint16_t version = wb_read_be16(r);
     if (r->err == WB_OK && version != VERSION_1_3) {
@@ -279,21 +306,23 @@ enum wb_err tls_client_read_version(struct wb_tls *tls, struct wb_reader *r)
 
 /* In a HelloRetryRequest only the group stands; it must be one that we support and sent no share
  * for. */
-enum wb_err tls_client_read_key_share(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_key_share(struct wb_tls *tls, struct wb_reader *r)
 {
     struct wb_tls_work *work = tls->work;
-    uint16_t group = wb_read_be16(r);
-    if (r->err == WB_OK && group != WB_TLS_GROUP_X25519) {
+    int index = tls_group_find(tls, wb_read_be16(r));
+    bool is_sent = !tls->cfg->empty_key_share || work->is_hello_retried;
+    if (r->err == WB_OK && index < 0) {
         return tls_fail_illegal(tls, "server chooses a group that was not offered");
     }
     if (work->ext_message == IN_HELLO_RETRY) {
-        if (!tls->cfg->empty_key_share) {
+        if (is_sent && index == tls->group) {
             return tls_fail_illegal(tls, "HelloRetryRequest asks for a share that was sent");
         }
         work->has_share = true;
+        tls->group = (uint8_t)index;
         return WB_OK;
     }
-    if (tls->cfg->empty_key_share && !work->is_hello_retried) {
+    if (!is_sent || index != tls->group) {
         return tls_fail_illegal(tls, "server answers a share that was not sent");
     }
     uint16_t len = wb_read_be16(r);
@@ -301,36 +330,35 @@ enum wb_err tls_client_read_key_share(struct wb_tls *tls, struct wb_reader *r)
     if (r->err != WB_OK) {
         return tls_fail_decode(tls, "key_share is malformed");
     }
-    if (len != 32) {
-        return tls_fail_illegal(tls, "an X25519 share has 32 bytes");
+    if (len != tls_group(tls)->server_share_len) {
+        return tls_fail_illegal(tls, "server's key share has another length than its group's");
     }
-    memcpy(work->random, share, 32);
-    work->has_share = true;
-    return WB_OK;
+    r->at = r->end; /* the move may cover what the reader points to; its length is checked: */
+    work->has_share = tls_keep(tls, share, len);
+    return len + 4u == tls->item_want ? WB_OK : tls_fail_decode(tls, "key_share is malformed");
 }
 
 /* Kept at the end of the scratch until the second ClientHello is written. */
-enum wb_err tls_client_read_cookie(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_cookie(struct wb_tls *tls, struct wb_reader *r)
 {
     uint16_t len = wb_read_be16(r);
     const uint8_t *cookie = wb_read_bytes(r, len);
     if (r->err != WB_OK || len == 0) {
         return tls_fail_decode(tls, "cookie is malformed");
     }
-    memmove(tls_scratch(tls) + tls->scratch_cap - len, cookie, len);
-    tls->work->cookie_len = len;
+    (void)tls_keep(tls, cookie, len); /* fits, as it lies in the scratch */
     r->at = r->end; /* the move may have covered what the reader points to; all of it was read: */
     return len + 2u == tls->item_want ? WB_OK : tls_fail_decode(tls, "cookie is malformed");
 }
 
 /* ---- EncryptedExtensions ---- */
 
-enum wb_err tls_encrypted_extensions_begin(struct wb_tls *tls)
+static enum wb_err encrypted_extensions_begin(struct wb_tls *tls)
 {
     return tls_want(tls, 2, STEP_FIXED);
 }
 
-enum wb_err tls_encrypted_extensions_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+static enum wb_err encrypted_extensions_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
     if (tls->step == STEP_FIXED) {
         return tls_extensions_begin(tls, IN_ENCRYPTED_EXTENSIONS, (size_t)item[0] << 8 | item[1]);
@@ -347,14 +375,14 @@ enum wb_err tls_encrypted_extensions_item(struct wb_tls *tls, const uint8_t *ite
     return WB_OK;
 }
 
-enum wb_err tls_client_read_server_name(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_server_name(struct wb_tls *tls, struct wb_reader *r)
 {
     (void)tls;
     (void)r; /* empty: the caller checks that nothing is left */
     return WB_OK;
 }
 
-enum wb_err tls_client_read_alpn(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_alpn(struct wb_tls *tls, struct wb_reader *r)
 {
     size_t list_len = wb_read_be16(r);
     size_t len = wb_read_u8(r);
@@ -376,12 +404,12 @@ enum wb_err tls_client_read_alpn(struct wb_tls *tls, struct wb_reader *r)
 
 enum { STEP_CONTEXT_LEN, STEP_EXTENSIONS_LEN };
 
-enum wb_err tls_certificate_request_begin(struct wb_tls *tls)
+static enum wb_err certificate_request_begin(struct wb_tls *tls)
 {
     return tls_want(tls, 1, STEP_CONTEXT_LEN);
 }
 
-enum wb_err tls_certificate_request_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+static enum wb_err certificate_request_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
     switch (tls->step) {
     case STEP_CONTEXT_LEN:
@@ -390,7 +418,7 @@ enum wb_err tls_certificate_request_item(struct wb_tls *tls, const uint8_t *item
         }
         return tls_want(tls, 2, STEP_EXTENSIONS_LEN);
     case STEP_EXTENSIONS_LEN:
-        tls->work->has_scheme = false;
+        tls->work->schemes = 0;
         return tls_extensions_begin(tls, IN_CERTIFICATE_REQUEST, (size_t)item[0] << 8 | item[1]);
     case STEP_EXT_END:
         WB_TRY(tls_done(tls));
@@ -404,3 +432,105 @@ enum wb_err tls_certificate_request_item(struct wb_tls *tls, const uint8_t *item
     default: return tls_extensions_item(tls, item, len);
     }
 }
+
+/* ---- NewSessionTicket ---- */
+
+static enum wb_err ticket_begin(struct wb_tls *tls)
+{
+    return tls_skip(tls, tls->message_left, 0);
+}
+
+static enum wb_err ticket_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+{
+    (void)item;
+    (void)len;
+    return tls_done(tls);
+}
+
+/* ---- the role ---- */
+
+static enum wb_err check_cfg(struct wb_tls *tls, const struct wb_tls_cfg *cfg)
+{
+    if (cfg->server_name == NULL || cfg->anchor_count == 0) {
+        return tls_refuse(tls, WB_ERR_VALUE,
+                          TEXT("wb_tls_cfg: a client needs server_name and anchors"));
+    }
+    return WB_OK;
+}
+
+static enum wb_err begin(struct wb_tls *tls)
+{
+    const struct wb_tls_cfg *cfg = tls->cfg;
+    if (cfg->random(cfg->random_ctx, tls->work->random, sizeof tls->work->random) != WB_OK ||
+        draw_key(tls) != WB_OK) {
+        return tls_refuse(tls, WB_ERR_ENTROPY, TEXT("no entropy for the handshake"));
+    }
+    return write_hello(tls);
+}
+
+static enum wb_err end_certificates(struct wb_tls *tls, bool has_leaf)
+{
+    if (!has_leaf) { /* §4.4.2.4 */
+        return tls_fail_decode(tls, "server presents no certificate");
+    }
+    tls_set_state(tls, STATE_WAIT_CERTIFICATE_VERIFY);
+    return WB_OK;
+}
+
+/* Connected once our own flight is sealed. */
+static enum wb_err end_finished(struct wb_tls *tls)
+{
+    struct wb_tls_work *work = tls->work;
+    tls_schedule_application(tls);
+    tls->flight = FLIGHT_FINISHED;
+    if (work->is_certificate_requested) {
+        work->credential = tls_credential_choose(tls, &work->scheme);
+        tls->flight = FLIGHT_CERTIFICATE;
+    }
+    return WB_OK;
+}
+
+static void end_flight(struct wb_tls *tls)
+{
+    tls_keys_set(tls, &tls->out, tls->work->client_secret);
+    tls_connected(tls);
+}
+
+static const struct message_row rows[] = {
+    {MESSAGE_SERVER_HELLO, IN(WAIT_SERVER_HELLO), true, server_hello_begin, server_hello_item},
+    {MESSAGE_ENCRYPTED_EXTENSIONS, IN(WAIT_ENCRYPTED_EXTENSIONS), false, encrypted_extensions_begin,
+     encrypted_extensions_item},
+    {MESSAGE_CERTIFICATE_REQUEST, IN(WAIT_CERTIFICATE_OR_REQUEST), false, certificate_request_begin,
+     certificate_request_item},
+    {MESSAGE_CERTIFICATE, IN(WAIT_CERTIFICATE_OR_REQUEST) | IN(WAIT_CERTIFICATE), false,
+     tls_certificate_begin, tls_certificate_item},
+    {MESSAGE_CERTIFICATE_VERIFY, IN(WAIT_CERTIFICATE_VERIFY), false, tls_verify_begin,
+     tls_verify_item},
+    {MESSAGE_FINISHED, IN(WAIT_FINISHED), true, tls_finished_begin, tls_finished_item},
+    {MESSAGE_KEY_UPDATE, IN(CONNECTED), true, tls_key_update_begin, tls_key_update_item},
+    {MESSAGE_NEW_SESSION_TICKET, IN(CONNECTED), false, ticket_begin, ticket_item},
+    {0, 0, false, NULL, NULL},
+};
+
+static const struct extension_reader readers[] = {
+    {EXT_SERVER_NAME, read_server_name},
+    {EXT_SIGNATURE_ALGORITHMS, tls_read_schemes},
+    {EXT_ALPN, read_alpn},
+    {EXT_RECORD_SIZE_LIMIT, tls_read_record_size_limit},
+    {EXT_SUPPORTED_VERSIONS, read_version},
+    {EXT_COOKIE, read_cookie},
+    {EXT_KEY_SHARE, read_key_share},
+    {0, NULL},
+};
+
+const struct wb_tls_role wb_tls_role_client = {
+    .is_client = true,
+    .first_state = STATE_WAIT_SERVER_HELLO,
+    .rows = rows,
+    .readers = readers,
+    .check_cfg = check_cfg,
+    .begin = begin,
+    .end_certificates = end_certificates,
+    .end_finished = end_finished,
+    .end_flight = end_flight,
+};

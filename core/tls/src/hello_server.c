@@ -5,18 +5,32 @@
  * cannot be agreed. */
 #include "tls.h"
 
-enum { STEP_FIXED, STEP_SUITES_LEN, STEP_SUITES, STEP_COMPRESSION, STEP_EXTENSIONS_LEN };
+enum {
+    STEP_FIXED,
+    STEP_SUITES_LEN,
+    STEP_SUITES,
+    STEP_COMPRESSION,
+    STEP_EXTENSIONS_LEN,
+    STEP_SHARES_LEN,
+    STEP_SHARE_HEAD,
+    STEP_SHARE_PASSED,
+    STEP_SHARE,
+};
+/* ServerHello without its share: fixed part, session id, three extensions */
+#define HELLO_LEN      (4u + 2u + 32u + 1u + 32u + 2u + 1u + 2u + 6u + 8u + 6u)
 #define FIXED_LEN      (2u + 32u + 1u)
 #define EARLY_DATA_MAX 16384u /* refused early data that is passed over */
 
-enum wb_err tls_client_hello_begin(struct wb_tls *tls)
+static enum wb_err client_hello_begin(struct wb_tls *tls)
 {
     struct wb_tls_work *work = tls->work;
     work->is_hello_prefix = true;
     work->has_share = false;
     work->has_version = false;
-    work->has_group = false;
-    work->has_scheme = false;
+    work->groups = 0;
+    work->shares = 0;
+    work->schemes = 0;
+    work->kept_len = 0;
     work->is_name_acked = false;
     work->is_suite_changed = false;
     tls->alpn = 0;
@@ -101,22 +115,27 @@ static enum wb_err check_hello(struct wb_tls *tls)
         return tls_fail(tls, WB_TLS_ALERT_HANDSHAKE_FAILURE, WB_ERR_UNSUPPORTED,
                         "client offers no cipher suite that is allowed here");
     }
-    if (!work->has_scheme) {
+    if (tls_credential_choose(tls, &work->scheme) == NULL) {
         return tls_fail(tls, WB_TLS_ALERT_HANDSHAKE_FAILURE, WB_ERR_UNSUPPORTED,
-                        "client does not accept Ed25519 signatures");
+                        "client accepts no signatures of our keys");
     }
-    if (work->has_share && !work->has_group) {
+    if (work->shares & ~work->groups) {
         return tls_fail_illegal(tls, "ClientHello has a share for a group that it does not list");
     }
-    if (!work->has_group) {
+    if (work->groups == 0) {
         return tls_fail(tls, WB_TLS_ALERT_HANDSHAKE_FAILURE, WB_ERR_UNSUPPORTED,
-                        "client does not support the group X25519");
+                        "client supports no group that is allowed here");
     }
     if (tls->cfg->alpn_required && tls->alpn == 0) {
         return tls_fail(tls, WB_TLS_ALERT_NO_APPLICATION_PROTOCOL, WB_ERR_PROTOCOL,
                         "client names no application protocol (ALPN) that is served here");
     }
     return WB_OK;
+}
+
+static bool is_asking(const struct wb_tls *tls)
+{
+    return tls->cfg->request_client_certificate || tls->cfg->require_client_certificate;
 }
 
 static enum wb_err end_hello(struct wb_tls *tls)
@@ -135,18 +154,24 @@ static enum wb_err end_hello(struct wb_tls *tls)
         if (work->is_hello_retried) {
             return tls_fail_illegal(tls, "second ClientHello lacks the share that was asked for");
         }
+        while (!(work->groups >> tls->group & 1u)) { /* the first of ours that it supports */
+            tls->group++;
+        }
         tls_transcript_restart(tls);
         tls->flight = FLIGHT_HELLO_RETRY;
         tls_set_state(tls, STATE_WAIT_CLIENT_HELLO_2);
         return WB_OK;
     }
+    tls->has_group = true;
+    work->credential = tls_credential_choose(tls, &work->scheme);
     tls->flight = FLIGHT_SERVER_HELLO;
-    bool is_asking = tls->cfg->request_client_certificate || tls->cfg->require_client_certificate;
-    tls_set_state(tls, is_asking ? STATE_WAIT_CLIENT_CERTIFICATE : STATE_WAIT_CLIENT_FINISHED);
+    tls_set_state(tls, is_asking(tls) ? STATE_WAIT_CLIENT_CERTIFICATE : STATE_WAIT_CLIENT_FINISHED);
     return WB_OK;
 }
 
-enum wb_err tls_client_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+static enum wb_err share_item(struct wb_tls *tls, const uint8_t *item, size_t len);
+
+static enum wb_err client_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
     switch (tls->step) {
     case STEP_FIXED:
@@ -165,6 +190,10 @@ enum wb_err tls_client_hello_item(struct wb_tls *tls, const uint8_t *item, size_
     case STEP_COMPRESSION: return read_compression(tls, item, len);
     case STEP_EXTENSIONS_LEN:
         return tls_extensions_begin(tls, IN_CLIENT_HELLO, (size_t)item[0] << 8 | item[1]);
+    case STEP_SHARES_LEN:
+    case STEP_SHARE_HEAD:
+    case STEP_SHARE_PASSED:
+    case STEP_SHARE: return share_item(tls, item, len);
     case STEP_EXT_END: return end_hello(tls);
     default: return tls_extensions_item(tls, item, len);
     }
@@ -174,7 +203,7 @@ enum wb_err tls_client_hello_item(struct wb_tls *tls, const uint8_t *item, size_
 
 /* RFC 6066 §3. Whatever the name is, there is one identity: the name is acknowledged, the client
  * judges. */
-enum wb_err tls_server_read_server_name(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_server_name(struct wb_tls *tls, struct wb_reader *r)
 {
     size_t list_len = wb_read_be16(r);
     uint8_t type = wb_read_u8(r);
@@ -188,15 +217,26 @@ enum wb_err tls_server_read_server_name(struct wb_tls *tls, struct wb_reader *r)
     return WB_OK;
 }
 
-enum wb_err tls_server_read_groups(struct wb_tls *tls, struct wb_reader *r)
+/* Room for ServerHello beside the client's share? Else a group is as good as unknown. */
+static bool has_room(const struct wb_tls *tls, size_t index)
+{
+    const struct wb_tls_group *group = tls_group_at(tls, index);
+    return tls->scratch_cap >= HELLO_LEN + group->server_share_len +
+                                   (group->client_share_len > group->secret_len
+                                        ? group->client_share_len
+                                        : group->secret_len);
+}
+
+static enum wb_err read_groups(struct wb_tls *tls, struct wb_reader *r)
 {
     size_t len = wb_read_be16(r);
     if (len == 0 || len % 2 != 0 || len != wb_reader_left(r)) {
         return tls_fail_decode(tls, "supported_groups is malformed");
     }
     while (wb_reader_left(r) > 0) {
-        if (wb_read_be16(r) == WB_TLS_GROUP_X25519) {
-            tls->work->has_group = true;
+        int index = tls_group_find(tls, wb_read_be16(r));
+        if (index >= 0 && has_room(tls, (size_t)index)) {
+            tls->work->groups |= (uint16_t)(1u << index);
         }
     }
     return WB_OK;
@@ -213,7 +253,7 @@ static uint8_t find_alpn(const struct wb_tls_cfg *cfg, const uint8_t *name, size
 }
 
 /* RFC 7301: our own order decides. */
-enum wb_err tls_server_read_alpn(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_alpn(struct wb_tls *tls, struct wb_reader *r)
 {
     size_t list_len = wb_read_be16(r);
     if (list_len != wb_reader_left(r) || list_len < 2) {
@@ -238,7 +278,7 @@ enum wb_err tls_server_read_alpn(struct wb_tls *tls, struct wb_reader *r)
     return WB_OK;
 }
 
-enum wb_err tls_server_read_versions(struct wb_tls *tls, struct wb_reader *r)
+static enum wb_err read_versions(struct wb_tls *tls, struct wb_reader *r)
 {
     size_t len = wb_read_u8(r);
     if (len == 0 || len % 2 != 0 || len != wb_reader_left(r)) {
@@ -252,29 +292,59 @@ enum wb_err tls_server_read_versions(struct wb_tls *tls, struct wb_reader *r)
     return WB_OK;
 }
 
-enum wb_err tls_server_read_key_share(struct wb_tls *tls, struct wb_reader *r)
+/* key_share may be longer than the scratch (post-quantum shares beside others): it is walked share
+ * by share, and only the best that we understand is kept. */
+static enum wb_err share_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
     struct wb_tls_work *work = tls->work;
-    if (wb_read_be16(r) != wb_reader_left(r)) {
-        return tls_fail_decode(tls, "key_share is malformed");
-    }
-    while (wb_reader_left(r) > 0) {
-        uint16_t group = wb_read_be16(r);
-        uint16_t len = wb_read_be16(r);
-        const uint8_t *share = wb_read_bytes(r, len);
-        if (share == NULL || len == 0) {
+    if (tls->step == STEP_SHARES_LEN) {
+        if (((size_t)item[0] << 8 | item[1]) != work->certs_left) {
             return tls_fail_decode(tls, "key_share is malformed");
         }
-        if (group != WB_TLS_GROUP_X25519) {
-            continue;
+    } else if (tls->step == STEP_SHARE_HEAD) {
+        size_t share_len = (size_t)item[2] << 8 | item[3];
+        int index = tls_group_find(tls, (uint16_t)(item[0] << 8 | item[1]));
+        work->certs_left -= 4;
+        if (share_len == 0 || share_len > work->certs_left) {
+            return tls_fail_decode(tls, "key_share is malformed");
         }
-        if (len != 32 || work->has_share) {
-            return tls_fail_illegal(tls, "ClientHello has a wrong or a second X25519 share");
+        work->certs_left -= (uint32_t)share_len;
+        if (index < 0 || !has_room(tls, (size_t)index)) {
+            return tls_skip(tls, share_len, STEP_SHARE_PASSED);
         }
-        memcpy(work->random, share, 32);
-        work->has_share = true;
+        if (share_len != tls_group_at(tls, (size_t)index)->client_share_len ||
+            (work->shares >> index & 1u)) {
+            return tls_fail_illegal(tls, "ClientHello has a wrong or a second share for a group");
+        }
+        work->shares |= (uint16_t)(1u << index);
+        if (work->is_hello_retried ? index != tls->group : work->has_share && index > tls->group) {
+            return tls_skip(tls, share_len, STEP_SHARE_PASSED);
+        }
+        work->kept_len = 0; /* of a group that we like less */
+        tls->group = (uint8_t)index;
+        return tls_want(tls, share_len, STEP_SHARE);
+    } else if (tls->step == STEP_SHARE) {
+        work->has_share = tls_keep(tls, item, len);
     }
-    return WB_OK;
+    if (work->certs_left == 0) {
+        return tls_extensions_next(tls);
+    }
+    if (work->certs_left < 4) {
+        return tls_fail_decode(tls, "key_share is malformed");
+    }
+    return tls_want(tls, 4, STEP_SHARE_HEAD);
+}
+
+static enum wb_err begin_extension(struct wb_tls *tls, uint16_t type, size_t len)
+{
+    if (type == EXT_KEY_SHARE) {
+        if (len < 2) {
+            return tls_fail_decode(tls, "key_share is malformed");
+        }
+        tls->work->certs_left = (uint32_t)len - 2;
+        return tls_want(tls, 2, STEP_SHARES_LEN);
+    }
+    return tls_skip(tls, len, STEP_EXT_NEXT);
 }
 
 /* ---- the server's messages ---- */
@@ -293,6 +363,12 @@ static size_t finish(struct wb_writer *w)
     w->buf[2] = (uint8_t)(len >> 8);
     w->buf[3] = (uint8_t)len;
     return w->len;
+}
+
+static void patch_len(struct wb_writer *w, size_t len_at)
+{
+    w->buf[len_at] = (uint8_t)((w->len - len_at - 2) >> 8);
+    w->buf[len_at + 1] = (uint8_t)(w->len - len_at - 2);
 }
 
 static void write_hello(struct wb_tls *tls, struct wb_writer *w, const uint8_t random[32],
@@ -315,37 +391,44 @@ static void write_version(struct wb_writer *w)
     wb_write_be16(w, VERSION_1_3);
 }
 
-size_t tls_hello_retry_write(struct wb_tls *tls, struct wb_writer *w)
+static size_t hello_retry_write(struct wb_tls *tls, struct wb_writer *w)
 {
     write_hello(tls, w, tls_hello_retry_random, 6 + 6);
     wb_write_be16(w, EXT_KEY_SHARE);
     wb_write_be16(w, 2);
-    wb_write_be16(w, WB_TLS_GROUP_X25519);
+    wb_write_be16(w, tls_group(tls)->id);
     write_version(w);
     return finish(w);
 }
 
-/* Draws the server's random and share; 0 when there is no entropy. */
-size_t tls_server_hello_write(struct wb_tls *tls, struct wb_writer *w)
+/* Draws the server's random and share; the secret is kept instead of the client's share. */
+enum wb_err tls_server_hello_write(struct wb_tls *tls, struct wb_writer *w)
 {
     const struct wb_tls_cfg *cfg = tls->cfg;
-    uint8_t buf[32];
-    if (cfg->random(cfg->random_ctx, buf, 32) != WB_OK ||
-        cfg->random(cfg->random_ctx, tls->work->share_private_key, 32) != WB_OK) {
-        return 0;
+    const struct wb_tls_group *group = tls_group(tls);
+    struct wb_tls_work *work = tls->work;
+    uint8_t random[32], secret[WB_TLS_GROUP_SECRET_MAX];
+    if (cfg->random(cfg->random_ctx, random, sizeof random) != WB_OK ||
+        cfg->random(cfg->random_ctx, work->share_private_key, group->random_len) != WB_OK) {
+        return WB_ERR_ENTROPY;
     }
-    write_hello(tls, w, buf, 40 + 6);
-    cfg->crypto->x25519_public_key(buf, tls->work->share_private_key);
+    write_hello(tls, w, random, 8u + group->server_share_len + 6u);
     wb_write_be16(w, EXT_KEY_SHARE);
-    wb_write_be16(w, 36);
-    wb_write_be16(w, WB_TLS_GROUP_X25519);
-    wb_write_be16(w, 32);
-    wb_write_bytes(w, buf, 32);
+    wb_write_be16(w, (uint16_t)(group->server_share_len + 4));
+    wb_write_be16(w, group->id);
+    wb_write_be16(w, group->server_share_len);
+    WB_ASSERT(w->cap - w->len >= (size_t)group->server_share_len + 6 + work->kept_len);
+    WB_TRY(group->answer(w->buf + w->len, secret, work->share_private_key, tls_kept(tls)));
+    w->len += group->server_share_len;
     write_version(w);
-    return finish(w);
+    (void)finish(w);
+    (void)tls_keep(tls, secret, group->secret_len);
+    wb_wipe(secret, sizeof secret);
+    wb_wipe(work->share_private_key, sizeof work->share_private_key);
+    return WB_OK;
 }
 
-size_t tls_encrypted_extensions_write(struct wb_tls *tls, struct wb_writer *w)
+static size_t encrypted_extensions_write(struct wb_tls *tls, struct wb_writer *w)
 {
     write_header(w, MESSAGE_ENCRYPTED_EXTENSIONS);
     size_t len_at = w->len;
@@ -368,20 +451,189 @@ size_t tls_encrypted_extensions_write(struct wb_tls *tls, struct wb_writer *w)
         wb_write_be16(w, 2);
         wb_write_be16(w, tls->limit_in);
     }
-    w->buf[len_at] = (uint8_t)((w->len - len_at - 2) >> 8);
-    w->buf[len_at + 1] = (uint8_t)(w->len - len_at - 2);
+    patch_len(w, len_at);
     return finish(w);
 }
 
-size_t tls_certificate_request_write(struct wb_tls *tls, struct wb_writer *w)
+/* §4.2.4: subjects of those whom we trust. Sorted by nobody; the client may choose by them. */
+static void write_authorities(const struct wb_tls_cfg *cfg, struct wb_writer *w)
 {
-    (void)tls;
+    size_t len = 0;
+    for (size_t i = 0; i < cfg->anchor_count; i++) {
+        len += 2 + cfg->anchors[i].subject.len;
+    }
+    if (!cfg->send_authorities || len == 0 || len + 64 > w->cap) {
+        return; /* a hint, no necessity */
+    }
+    wb_write_be16(w, EXT_CERTIFICATE_AUTHORITIES);
+    wb_write_be16(w, (uint16_t)(len + 2));
+    wb_write_be16(w, (uint16_t)len);
+    for (size_t i = 0; i < cfg->anchor_count; i++) {
+        wb_write_be16(w, (uint16_t)cfg->anchors[i].subject.len);
+        wb_write_bytes(w, cfg->anchors[i].subject.data, cfg->anchors[i].subject.len);
+    }
+}
+
+static size_t certificate_request_write(struct wb_tls *tls, struct wb_writer *w)
+{
     write_header(w, MESSAGE_CERTIFICATE_REQUEST);
     wb_write_u8(w, 0); /* context */
-    wb_write_be16(w, 8);
-    wb_write_be16(w, EXT_SIGNATURE_ALGORITHMS);
-    wb_write_be16(w, 4);
-    wb_write_be16(w, 2);
-    wb_write_be16(w, WB_TLS_SIGNATURE_ED25519);
+    size_t len_at = w->len;
+    wb_write_be16(w, 0);
+    tls_schemes_write(tls, w);
+    write_authorities(tls->cfg, w);
+    patch_len(w, len_at);
     return finish(w);
 }
+
+/* ---- flights ---- */
+
+static bool fail_internal(struct wb_tls *tls, enum wb_err code)
+{
+    (void)tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, code, "no entropy for the handshake");
+    return false;
+}
+
+/* Hellos are plaintext and end their record. */
+static bool put_hello(struct wb_tls *tls, struct wb_writer *w)
+{
+    if (tls->flight == FLIGHT_HELLO_RETRY) {
+        tls_set_run(tls, w->buf, hello_retry_write(tls, w), FLIGHT_HELLO_END);
+        return true;
+    }
+    enum wb_err err = tls_server_hello_write(tls, w);
+    if (err == WB_ERR_KEY) {
+        (void)tls_fail_illegal(tls, "client's key share is not a usable public key");
+        return false;
+    }
+    if (err != WB_OK) {
+        return fail_internal(tls, err);
+    }
+    tls_set_run(tls, w->buf, w->len, FLIGHT_HELLO_END);
+    return true;
+}
+
+/* Behind the first hello comes a change_cipher_spec when the client asked for compatibility mode
+ * by a session id (§D.4). */
+static bool end_hello_flight(struct wb_tls *tls)
+{
+    static const uint8_t change_cipher_spec[6] = {TYPE_CHANGE_CIPHER_SPEC, 3, 3, 0, 1, 1};
+    struct wb_tls_work *work = tls->work;
+    bool is_retry = tls->state == STATE_WAIT_CLIENT_HELLO_2;
+    if (tls->is_record_open) {
+        tls_record_end(tls, TYPE_HANDSHAKE);
+    }
+    if (work->session_id_len > 0 && !work->is_hello_retried) {
+        if (tls->tx_at == tls->tx_len) {
+            tls->tx_at = tls->tx_len = 0;
+        }
+        if (tls->tx_cap - tls->tx_len < sizeof change_cipher_spec) {
+            return false;
+        }
+        memcpy(tls->tx + tls->tx_len, change_cipher_spec, sizeof change_cipher_spec);
+        tls->tx_len += sizeof change_cipher_spec;
+    }
+    if (is_retry) {
+        work->is_hello_retried = true;
+        tls->flight = FLIGHT_NONE;
+        return true;
+    }
+    tls_schedule_handshake(tls, tls_kept(tls), work->kept_len);
+    wb_wipe(tls_kept(tls), work->kept_len);
+    work->kept_len = 0;
+    tls->flight = FLIGHT_ENCRYPTED_EXTENSIONS;
+    return true;
+}
+
+static bool step_flight(struct wb_tls *tls)
+{
+    uint8_t *buf = tls_scratch(tls);
+    struct wb_writer w;
+    wb_writer_init(&w, buf, tls->scratch_cap);
+    switch ((enum flight)tls->flight) {
+    case FLIGHT_HELLO_RETRY:
+    case FLIGHT_SERVER_HELLO: return put_hello(tls, &w);
+    case FLIGHT_HELLO_END: return end_hello_flight(tls);
+    case FLIGHT_ENCRYPTED_EXTENSIONS:
+        tls_set_run(tls, buf, encrypted_extensions_write(tls, &w),
+                    is_asking(tls) ? FLIGHT_CERTIFICATE_REQUEST : FLIGHT_CERTIFICATE);
+        return true;
+    case FLIGHT_CERTIFICATE_REQUEST:
+        tls_set_run(tls, buf, certificate_request_write(tls, &w), FLIGHT_CERTIFICATE);
+        return true;
+    default: return false;
+    }
+}
+
+/* ---- the role ---- */
+
+static enum wb_err check_cfg(struct wb_tls *tls, const struct wb_tls_cfg *cfg)
+{
+    if (cfg->credential == NULL) {
+        return tls_refuse(tls, WB_ERR_VALUE, TEXT("wb_tls_cfg: a server needs a credential"));
+    }
+    return WB_OK;
+}
+
+static enum wb_err begin(struct wb_tls *tls)
+{
+    (void)tls;
+    return WB_OK;
+}
+
+static enum wb_err end_certificates(struct wb_tls *tls, bool has_leaf)
+{
+    if (!has_leaf && tls->cfg->require_client_certificate) {
+        return tls_fail(tls, WB_TLS_ALERT_CERTIFICATE_REQUIRED, WB_ERR_CERTIFICATE_REQUIRED,
+                        "client presents no certificate");
+    }
+    tls_set_state(tls, has_leaf ? STATE_WAIT_CLIENT_VERIFY : STATE_WAIT_CLIENT_FINISHED);
+    return WB_OK;
+}
+
+static enum wb_err end_finished(struct wb_tls *tls)
+{
+    tls_keys_set(tls, &tls->in, tls->work->client_secret);
+    tls_connected(tls);
+    return WB_OK;
+}
+
+static void end_flight(struct wb_tls *tls)
+{
+    tls_schedule_application(tls);
+}
+
+static const struct message_row rows[] = {
+    {MESSAGE_CLIENT_HELLO, IN(WAIT_CLIENT_HELLO) | IN(WAIT_CLIENT_HELLO_2), true,
+     client_hello_begin, client_hello_item},
+    {MESSAGE_CERTIFICATE, IN(WAIT_CLIENT_CERTIFICATE), false, tls_certificate_begin,
+     tls_certificate_item},
+    {MESSAGE_CERTIFICATE_VERIFY, IN(WAIT_CLIENT_VERIFY), false, tls_verify_begin, tls_verify_item},
+    {MESSAGE_FINISHED, IN(WAIT_CLIENT_FINISHED), true, tls_finished_begin, tls_finished_item},
+    {MESSAGE_KEY_UPDATE, IN(CONNECTED), true, tls_key_update_begin, tls_key_update_item},
+    {0, 0, false, NULL, NULL},
+};
+
+static const struct extension_reader readers[] = {
+    {EXT_SERVER_NAME, read_server_name},
+    {EXT_SUPPORTED_GROUPS, read_groups},
+    {EXT_SIGNATURE_ALGORITHMS, tls_read_schemes},
+    {EXT_ALPN, read_alpn},
+    {EXT_RECORD_SIZE_LIMIT, tls_read_record_size_limit},
+    {EXT_SUPPORTED_VERSIONS, read_versions},
+    {0, NULL},
+};
+
+const struct wb_tls_role wb_tls_role_server = {
+    .is_client = false,
+    .first_state = STATE_WAIT_CLIENT_HELLO,
+    .rows = rows,
+    .readers = readers,
+    .begin_extension = begin_extension,
+    .check_cfg = check_cfg,
+    .begin = begin,
+    .step_flight = step_flight,
+    .end_certificates = end_certificates,
+    .end_finished = end_finished,
+    .end_flight = end_flight,
+};

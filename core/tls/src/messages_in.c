@@ -2,50 +2,16 @@
 /* Handshake messages as a stream. Bytes may come one by one and a message may be longer than all
  * memory: its reader asks for one item after the other (a length, an extension, a certificate),
  * each of which is gathered in the scratch, hashed into the transcript and handed over. Which
- * message may come when, and who reads it, is the table below. */
+ * message may come when, and who reads it, is a table of each role. */
 #include "tls.h"
 
-static enum wb_err key_update_begin(struct wb_tls *tls);
-static enum wb_err key_update_item(struct wb_tls *tls, const uint8_t *item, size_t len);
-static enum wb_err ticket_begin(struct wb_tls *tls);
-static enum wb_err ticket_item(struct wb_tls *tls, const uint8_t *item, size_t len);
-
-#define IN(state) (1u << STATE_##state)
-
-static const struct row {
-    uint8_t type; /* message */
-    uint16_t states;
-    bool is_epoch_end; /* the keys change behind it, so nothing may follow in its record (§5.1) */
-    enum wb_err (*begin)(struct wb_tls *tls);
-    enum wb_err (*item)(struct wb_tls *tls, const uint8_t *item, size_t len);
-} rows[] = {
-    {MESSAGE_SERVER_HELLO, IN(WAIT_SERVER_HELLO), true, tls_server_hello_begin,
-     tls_server_hello_item},
-    {MESSAGE_ENCRYPTED_EXTENSIONS, IN(WAIT_ENCRYPTED_EXTENSIONS), false,
-     tls_encrypted_extensions_begin, tls_encrypted_extensions_item},
-    {MESSAGE_CERTIFICATE_REQUEST, IN(WAIT_CERTIFICATE_OR_REQUEST), false,
-     tls_certificate_request_begin, tls_certificate_request_item},
-    {MESSAGE_CERTIFICATE,
-     IN(WAIT_CERTIFICATE_OR_REQUEST) | IN(WAIT_CERTIFICATE) | IN(WAIT_CLIENT_CERTIFICATE), false,
-     tls_certificate_begin, tls_certificate_item},
-    {MESSAGE_CERTIFICATE_VERIFY, IN(WAIT_CERTIFICATE_VERIFY) | IN(WAIT_CLIENT_VERIFY), false,
-     tls_verify_begin, tls_verify_item},
-    {MESSAGE_FINISHED, IN(WAIT_FINISHED) | IN(WAIT_CLIENT_FINISHED), true, tls_finished_begin,
-     tls_finished_item},
-    {MESSAGE_CLIENT_HELLO, IN(WAIT_CLIENT_HELLO) | IN(WAIT_CLIENT_HELLO_2), true,
-     tls_client_hello_begin, tls_client_hello_item},
-    {MESSAGE_KEY_UPDATE, IN(CONNECTED), true, key_update_begin, key_update_item},
-    {MESSAGE_NEW_SESSION_TICKET, IN(CONNECTED), false, ticket_begin, ticket_item},
-};
-
-static const struct row *find_row(const struct wb_tls *tls, uint8_t type)
+static const struct message_row *find_row(const struct wb_tls *tls, uint8_t type)
 {
-    for (size_t i = 0; i < WB_ARRAY_LEN(rows); i++) {
-        if (rows[i].type == type && (rows[i].states & 1u << tls->state)) {
-            return &rows[i];
-        }
+    const struct message_row *row = tls->cfg->role->rows;
+    while (row->type != 0 && (row->type != type || !(row->states & 1u << tls->state))) {
+        row++;
     }
-    return NULL;
+    return row->type != 0 ? row : NULL;
 }
 
 /* ---- what item handlers call ---- */
@@ -56,7 +22,7 @@ static uint8_t *item_memory(struct wb_tls *tls, size_t *cap)
         *cap = sizeof tls->small;
         return tls->small;
     }
-    *cap = tls->scratch_cap - tls->work->cookie_len;
+    *cap = tls->scratch_cap - tls->work->kept_len;
     return tls_scratch(tls);
 }
 
@@ -69,9 +35,10 @@ static enum wb_err want(struct wb_tls *tls, size_t have, size_t len, uint8_t ste
     }
     if (have + len > cap) {
         (void)wb_fault_set(&tls->fault, WB_ERR_LIMIT,
-                           "a field of a handshake message does not fit into the work memory",
-                           "enlarge wb_tls_mem.work_cap", (uint32_t)(have + len), (uint32_t)cap);
-        return tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, WB_ERR_LIMIT, "");
+                           TEXT("a field of a handshake message does not fit into the work memory"),
+                           TEXT("enlarge wb_tls_mem.work_cap"), (uint32_t)(have + len),
+                           (uint32_t)cap);
+        return tls_fail(tls, WB_TLS_ALERT_INTERNAL_ERROR, WB_ERR_LIMIT, NULL);
     }
     tls->item_have = (uint32_t)have;
     tls->item_want = (uint32_t)(have + len);
@@ -107,6 +74,16 @@ enum wb_err tls_done(struct wb_tls *tls)
     return WB_OK;
 }
 
+bool tls_keep(struct wb_tls *tls, const void *data, size_t len)
+{
+    if (len > tls->scratch_cap) {
+        return false;
+    }
+    memmove(tls_scratch(tls) + tls->scratch_cap - len, data, len);
+    tls->work->kept_len = (uint16_t)len;
+    return true;
+}
+
 /* ---- the stream ---- */
 
 static bool is_hashed(const struct wb_tls *tls)
@@ -116,7 +93,7 @@ static bool is_hashed(const struct wb_tls *tls)
 
 static enum wb_err begin_message(struct wb_tls *tls)
 {
-    const struct row *row = find_row(tls, tls->header[0]);
+    const struct message_row *row = find_row(tls, tls->header[0]);
     if (row == NULL) {
         return tls_fail(tls, WB_TLS_ALERT_UNEXPECTED_MESSAGE, WB_ERR_PROTOCOL,
                         "this handshake message may not come now");
@@ -139,7 +116,7 @@ static uint32_t take(uint32_t *left, size_t available)
 }
 
 /* Takes bytes for the current skip or item; hands the item over when it is complete. */
-static enum wb_err feed_body(struct wb_tls *tls, const struct row *row, const uint8_t *data,
+static enum wb_err feed_body(struct wb_tls *tls, const struct message_row *row, const uint8_t *data,
                              size_t len, size_t *used)
 {
     if (tls->skip_left > 0) {
@@ -188,7 +165,7 @@ enum wb_err tls_messages_feed(struct wb_tls *tls, const uint8_t *data, size_t le
             }
             WB_TRY(begin_message(tls));
         }
-        const struct row *row = find_row(tls, tls->header[0]);
+        const struct message_row *row = find_row(tls, tls->header[0]);
         WB_ASSERT(row != NULL);
         if (at == len && !is_item_ready(tls)) {
             return WB_OK;
@@ -210,7 +187,7 @@ enum wb_err tls_messages_feed(struct wb_tls *tls, const uint8_t *data, size_t le
 
 /* ---- after the handshake ---- */
 
-static enum wb_err key_update_begin(struct wb_tls *tls)
+enum wb_err tls_key_update_begin(struct wb_tls *tls)
 {
     if (tls->message_left != 1) {
         return tls_fail_decode(tls, "KeyUpdate has one byte");
@@ -219,7 +196,7 @@ static enum wb_err key_update_begin(struct wb_tls *tls)
 }
 
 /* §4.6.3: renew the receiving keys; when asked for, our own, before the next application data. */
-static enum wb_err key_update_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+enum wb_err tls_key_update_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
     (void)len;
     if (item[0] > 1) {
@@ -229,21 +206,5 @@ static enum wb_err key_update_item(struct wb_tls *tls, const uint8_t *item, size
         tls->is_key_update_due = true;
     }
     tls_keys_update(tls, &tls->in);
-    return tls_done(tls);
-}
-
-static enum wb_err ticket_begin(struct wb_tls *tls)
-{
-    if (!tls_is_client(tls)) {
-        return tls_fail(tls, WB_TLS_ALERT_UNEXPECTED_MESSAGE, WB_ERR_PROTOCOL,
-                        "NewSessionTicket comes from servers only");
-    }
-    return tls_skip(tls, tls->message_left, 0);
-}
-
-static enum wb_err ticket_item(struct wb_tls *tls, const uint8_t *item, size_t len)
-{
-    (void)item;
-    (void)len;
     return tls_done(tls);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "text.h"
 #include "wb_pem.h"
 
 enum wb_err wb_pkcs8_read_ed25519(const void *der, size_t len, uint8_t private_key[32],
@@ -16,12 +17,12 @@ enum wb_err wb_pkcs8_read_ed25519(const void *der, size_t len, uint8_t private_k
     struct wb_bytes algorithm = der_take_whole(&r, DER_SEQUENCE);
     if (all.err != WB_OK || r.err != WB_OK || version.len != 1 ||
         *(const uint8_t *)version.data > 1) {
-        return wb_fault_set(fault, WB_ERR_FORMAT, "private key is not PKCS#8",
-                            "openssl pkcs8 -topk8 -nocrypt converts other forms", 0, 0);
+        return wb_fault_set(fault, WB_ERR_FORMAT, TEXT("private key is not PKCS#8"),
+                            TEXT("openssl pkcs8 -topk8 -nocrypt converts other forms"), 0, 0);
     }
     if (!der_is(algorithm, der_ed25519, DER_ED25519_LEN)) {
-        return wb_fault_set(fault, WB_ERR_UNSUPPORTED, "private key is not an Ed25519 key",
-                            "openssl genpkey -algorithm ed25519 makes one", 0, 0);
+        return wb_fault_set(fault, WB_ERR_UNSUPPORTED, TEXT("private key is not an Ed25519 key"),
+                            TEXT("openssl genpkey -algorithm ed25519 makes one"), 0, 0);
     }
     struct wb_reader inner = der_enter(&r, DER_OCTET_STRING);
     struct wb_bytes seed = der_take(&inner, DER_OCTET_STRING);
@@ -34,7 +35,8 @@ enum wb_err wb_pkcs8_read_ed25519(const void *der, size_t len, uint8_t private_k
     }
     der_end(&r);
     if (inner.err != WB_OK || r.err != WB_OK || seed.len != 32) {
-        return wb_fault_set(fault, WB_ERR_FORMAT, "Ed25519 private key is malformed", NULL, 0, 0);
+        return wb_fault_set(fault, WB_ERR_FORMAT, TEXT("Ed25519 private key is malformed"), NULL, 0,
+                            0);
     }
     memcpy(private_key, seed.data, 32);
     return WB_OK;

@@ -109,7 +109,7 @@ static void next_stage(const struct wb_tls *tls, uint8_t *secret, const uint8_t 
 
 static const uint8_t zeros[48];
 
-void tls_schedule_handshake(struct wb_tls *tls, const uint8_t shared_secret[32])
+void tls_schedule_handshake(struct wb_tls *tls, const uint8_t *shared_secret, size_t len)
 {
     uint8_t digest[WB_HASH_LEN_MAX];
     uint8_t secret[WB_HASH_LEN_MAX];
@@ -118,7 +118,7 @@ void tls_schedule_handshake(struct wb_tls *tls, const uint8_t shared_secret[32])
     bool is_client = tls_is_client(tls);
 
     extract(tls, zeros, zeros, hash_len, secret); /* early secret */
-    next_stage(tls, secret, shared_secret, 32);   /* handshake secret */
+    next_stage(tls, secret, shared_secret, len);  /* handshake secret */
     tls_transcript_digest(tls, digest);
     tls_expand_label(tls, secret, "c hs traffic", digest, hash_len, traffic, hash_len);
     tls_keys_set(tls, is_client ? &tls->out : &tls->in, traffic);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Cipher suites, alerts, and the provider of core/crypto, each as a table. */
+/* Cipher suites, groups and signature schemes: what is known, what is allowed here. */
 #include "tls.h"
 
 static const struct suite suites[] = {
@@ -53,51 +53,112 @@ uint8_t tls_suite_find(const struct wb_tls_cfg *cfg, uint16_t id)
     return 0;
 }
 
-const char *wb_tls_alert_str(enum wb_tls_alert alert)
+/* ---- groups ---- */
+
+static const struct wb_tls_group *provider_group(const struct wb_tls *tls, uint16_t id)
 {
-    switch ((int)alert) {
-#define ALERT_CASE(name, number, text)                                                             \
-    case number: return text;
-        WB_TLS_ALERT_LIST(ALERT_CASE)
-#undef ALERT_CASE
-    default: return "unknown alert";
+    const struct wb_tls_group *const *group = tls->cfg->crypto->groups;
+    while (*group != NULL && (*group)->id != id) {
+        group++;
+    }
+    return *group;
+}
+
+const struct wb_tls_group *tls_group_at(const struct wb_tls *tls, size_t index)
+{
+    const struct wb_tls_cfg *cfg = tls->cfg;
+    if (cfg->groups == NULL) {
+        const struct wb_tls_group *const *group = cfg->crypto->groups;
+        while (*group != NULL && index > 0) {
+            group++;
+            index--;
+        }
+        return *group;
+    }
+    for (size_t i = 0; i < cfg->group_count; i++) { /* unknown ids are passed over */
+        const struct wb_tls_group *group = provider_group(tls, cfg->groups[i]);
+        if (group != NULL && index-- == 0) {
+            return group;
+        }
+    }
+    return NULL;
+}
+
+#define GROUP_MAX 16 /* bits of wb_tls_work.groups */
+
+int tls_group_find(const struct wb_tls *tls, uint16_t id)
+{
+    for (int i = 0; i < GROUP_MAX && tls_group_at(tls, (size_t)i) != NULL; i++) {
+        if (tls_group_at(tls, (size_t)i)->id == id) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* ---- signature schemes ---- */
+
+/* The first ones may sign a handshake; PKCS #1 v1.5 stands in certificates only (§4.2.3). */
+#define HANDSHAKE_SCHEMES 5u
+static const uint16_t schemes[] = {
+    WB_X509_ED25519,          WB_X509_ECDSA_SHA256,     WB_X509_RSA_PSS_SHA256,
+    WB_X509_RSA_PSS_SHA384,   WB_X509_RSA_PSS_SHA512,   WB_X509_RSA_PKCS1_SHA256,
+    WB_X509_RSA_PKCS1_SHA384, WB_X509_RSA_PKCS1_SHA512,
+};
+
+static const struct wb_x509_algorithm *scheme_algorithm(const struct wb_tls *tls, uint16_t scheme)
+{
+    return wb_x509_algorithm_find(tls->cfg->crypto->algorithms, wb_x509_scheme_key_type(scheme));
+}
+
+uint16_t tls_scheme_bit(uint16_t scheme)
+{
+    for (unsigned i = 0; i < WB_ARRAY_LEN(schemes); i++) {
+        if (schemes[i] == scheme) {
+            return (uint16_t)(1u << i);
+        }
+    }
+    return 0;
+}
+
+bool tls_scheme_is_offered(const struct wb_tls *tls, uint16_t scheme)
+{
+    uint16_t bit = tls_scheme_bit(scheme);
+    return bit != 0 && bit < 1u << HANDSHAKE_SCHEMES && scheme_algorithm(tls, scheme) != NULL;
+}
+
+void tls_schemes_write(const struct wb_tls *tls, struct wb_writer *w)
+{
+    uint16_t count = 0;
+    for (unsigned i = 0; i < WB_ARRAY_LEN(schemes); i++) {
+        count += scheme_algorithm(tls, schemes[i]) != NULL;
+    }
+    wb_write_be16(w, EXT_SIGNATURE_ALGORITHMS);
+    wb_write_be16(w, (uint16_t)(2 * count + 2));
+    wb_write_be16(w, (uint16_t)(2 * count));
+    for (unsigned i = 0; i < WB_ARRAY_LEN(schemes); i++) {
+        if (scheme_algorithm(tls, schemes[i]) != NULL) {
+            wb_write_be16(w, schemes[i]);
+        }
     }
 }
 
-/* ---- core/crypto as provider ---- */
-
-static struct wb_hash *core_hash(struct wb_tls_hash *hash)
+const struct wb_tls_credential *tls_credential_choose(const struct wb_tls *tls, uint16_t *scheme)
 {
-    _Static_assert(sizeof(struct wb_hash) <= sizeof(struct wb_tls_hash),
-                   "wb_tls_hash is too small");
-    return (struct wb_hash *)(void *)hash->space;
+    const struct wb_tls_credential *credential = tls->cfg->credential;
+    for (; credential != NULL; credential = credential->next) {
+        uint8_t key_type =
+            credential->key_type != 0 ? credential->key_type : (uint8_t)WB_X509_KEY_ED25519;
+        for (unsigned i = 0; i < HANDSHAKE_SCHEMES; i++) {
+            const struct wb_x509_algorithm *algorithm = scheme_algorithm(tls, schemes[i]);
+            bool is_able =
+                credential->sign != NULL || (algorithm != NULL && algorithm->sign != NULL);
+            if ((tls->work->schemes >> i & 1u) && is_able &&
+                wb_x509_scheme_key_type(schemes[i]) == key_type) {
+                *scheme = schemes[i];
+                return credential;
+            }
+        }
+    }
+    return NULL;
 }
-
-static void core_hash_init(struct wb_tls_hash *hash, enum wb_hash_id id)
-{
-    wb_hash_init(core_hash(hash), id);
-}
-
-static void core_hash_update(struct wb_tls_hash *hash, const void *data, size_t len)
-{
-    wb_hash_update(core_hash(hash), data, len);
-}
-
-static void core_hash_final(struct wb_tls_hash *hash, uint8_t *digest)
-{
-    wb_hash_final(core_hash(hash), digest);
-}
-
-const struct wb_tls_crypto wb_tls_crypto_core = {
-    .name = "core",
-    .hash_init = core_hash_init,
-    .hash_update = core_hash_update,
-    .hash_final = core_hash_final,
-    .hmac = wb_hmac,
-    .aead_encrypt = wb_aead_encrypt,
-    .aead_decrypt = wb_aead_decrypt,
-    .x25519_public_key = wb_x25519_public_key,
-    .x25519 = wb_x25519,
-    .ed25519_sign = wb_ed25519_sign,
-    .ed25519_verify = wb_ed25519_verify,
-};

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "text.h"
 #include "wb_tls.h"
 
 /* ---- code points ---- */
@@ -42,6 +43,7 @@ enum extension_type {
     EXT_SUPPORTED_VERSIONS = 43,
     EXT_COOKIE = 44,
     EXT_PSK_KEY_EXCHANGE_MODES = 45,
+    EXT_CERTIFICATE_AUTHORITIES = 47,
     EXT_KEY_SHARE = 51,
 };
 
@@ -68,6 +70,62 @@ uint8_t tls_suite_find(const struct wb_tls_cfg *cfg, uint16_t id);
 /* The configuration's suites in order: id of the index-th, 0 behind the last. */
 uint16_t tls_suite_at(const struct wb_tls_cfg *cfg, size_t index);
 size_t tls_hash_len(const struct wb_tls *tls);
+
+/* ---- groups and signatures ---- */
+
+/* The configuration's groups in order: the index-th that the provider has, NULL behind the last. */
+const struct wb_tls_group *tls_group_at(const struct wb_tls *tls, size_t index);
+/* Its index, or -1 when this id is not allowed. */
+int tls_group_find(const struct wb_tls *tls, uint16_t id);
+/* The agreed group; only valid once has_group. */
+static inline const struct wb_tls_group *tls_group(const struct wb_tls *tls)
+{
+    return tls_group_at(tls, tls->group);
+}
+
+/* ---- signature schemes ---- */
+
+uint16_t tls_scheme_bit(uint16_t scheme); /* in wb_tls_work.schemes; 0: unknown */
+/* May the peer sign its CertificateVerify with it? */
+bool tls_scheme_is_offered(const struct wb_tls *tls, uint16_t scheme);
+/* Writes the extension signature_algorithms. */
+void tls_schemes_write(const struct wb_tls *tls, struct wb_writer *w);
+/* Our credential that the peer accepts, and the scheme to sign with; NULL: none. */
+const struct wb_tls_credential *tls_credential_choose(const struct wb_tls *tls, uint16_t *scheme);
+
+/* ---- roles ---- */
+
+typedef enum wb_err (*extension_fn)(struct wb_tls *tls, struct wb_reader *r);
+
+struct extension_reader {
+    uint16_t type;
+    extension_fn read;
+};
+
+struct message_row { /* who reads a message, and when it may come */
+    uint8_t type;
+    uint16_t states;
+    bool is_epoch_end; /* the keys change behind it, so nothing may follow in its record (§5.1) */
+    enum wb_err (*begin)(struct wb_tls *tls);
+    enum wb_err (*item)(struct wb_tls *tls, const uint8_t *item, size_t len);
+};
+
+#define IN(state) (1u << STATE_##state)
+
+struct wb_tls_role {
+    bool is_client;
+    uint8_t first_state;
+    const struct message_row *rows;         /* ends with type 0 */
+    const struct extension_reader *readers; /* ends with read NULL; others are passed over */
+    /* Extensions of ClientHello that are read item by item or passed over; server only. */
+    enum wb_err (*begin_extension)(struct wb_tls *tls, uint16_t type, size_t len);
+    enum wb_err (*check_cfg)(struct wb_tls *tls, const struct wb_tls_cfg *cfg);
+    enum wb_err (*begin)(struct wb_tls *tls);
+    bool (*step_flight)(struct wb_tls *tls); /* flights of this role alone; NULL: none */
+    enum wb_err (*end_certificates)(struct wb_tls *tls, bool has_leaf);
+    enum wb_err (*end_finished)(struct wb_tls *tls);
+    void (*end_flight)(struct wb_tls *tls);
+};
 
 /* ---- states ----
  *
@@ -107,21 +165,47 @@ void tls_set_state(struct wb_tls *tls, enum state state);
 /* ---- engine.c ---- */
 
 /* Ends the connection: fault (the first one stays), alert, event. Returns the fault's code. */
-enum wb_err tls_fail(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code,
-                     const char *what);
-/* The most frequent kinds. */
-enum wb_err tls_fail_decode(struct wb_tls *tls, const char *what);  /* decode_error */
-enum wb_err tls_fail_illegal(struct wb_tls *tls, const char *what); /* illegal_parameter */
+enum wb_err tls_fail_text(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code,
+                          const char *what);
+enum wb_err tls_fail_code(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code);
+/* The most frequent kinds: decode_error, illegal_parameter, unexpected_message. */
+enum wb_err tls_fail_decode_code(struct wb_tls *tls);
+enum wb_err tls_fail_illegal_code(struct wb_tls *tls);
+enum wb_err tls_fail_unexpected_code(struct wb_tls *tls);
+enum wb_err tls_refuse(struct wb_tls *tls, enum wb_err code, const char *what); /* of init */
 /* The handshake is complete: work memory is wiped and let go. */
 void tls_connected(struct wb_tls *tls);
 static inline uint8_t *tls_scratch(const struct wb_tls *tls)
 {
     return (uint8_t *)(tls->work + 1);
 }
+/* Bytes that must outlive the items lie at the end of the scratch: a cookie, a share, a key. */
+static inline uint8_t *tls_kept(const struct wb_tls *tls)
+{
+    return tls_scratch(tls) + tls->scratch_cap - tls->work->kept_len;
+}
+/* Replaces them; data may lie in the scratch. false: no room beside the item. */
+bool tls_keep(struct wb_tls *tls, const void *data, size_t len);
 static inline bool tls_is_client(const struct wb_tls *tls)
 {
-    return tls->cfg->role == WB_TLS_CLIENT;
+    return tls->cfg->role->is_client;
 }
+
+/* A board has no use for the sentences, nor for passing them along. */
+#if defined(WB_BOARD_BUILD)
+#define tls_fail(tls, alert, code, what) tls_fail_code((tls), (alert), (code))
+#define tls_fail_decode(tls, what)       tls_fail_decode_code(tls)
+#define tls_fail_illegal(tls, what)      tls_fail_illegal_code(tls)
+#define tls_fail_unexpected(tls, what)   tls_fail_unexpected_code(tls)
+#else
+#define tls_fail(tls, alert, code, what) tls_fail_text((tls), (alert), (code), (what))
+#define tls_fail_decode(tls, what)                                                                 \
+    tls_fail_text((tls), WB_TLS_ALERT_DECODE_ERROR, WB_ERR_FORMAT, (what))
+#define tls_fail_illegal(tls, what)                                                                \
+    tls_fail_text((tls), WB_TLS_ALERT_ILLEGAL_PARAMETER, WB_ERR_PROTOCOL, (what))
+#define tls_fail_unexpected(tls, what)                                                             \
+    tls_fail_text((tls), WB_TLS_ALERT_UNEXPECTED_MESSAGE, WB_ERR_PROTOCOL, (what))
+#endif
 
 /* ---- record.c ---- */
 
@@ -155,7 +239,7 @@ void tls_keys_set(const struct wb_tls *tls, struct wb_tls_keys *keys, const uint
 /* KeyUpdate of one direction. */
 void tls_keys_update(const struct wb_tls *tls, struct wb_tls_keys *keys);
 /* After ServerHello: handshake keys in both directions, then the master secret. */
-void tls_schedule_handshake(struct wb_tls *tls, const uint8_t shared_secret[32]);
+void tls_schedule_handshake(struct wb_tls *tls, const uint8_t *shared_secret, size_t len);
 /* After the server's Finished: the server's direction at once, the client's into
  * work->client_secret. */
 void tls_schedule_application(struct wb_tls *tls);
@@ -195,47 +279,29 @@ enum extension_message { /* where an extension stands, RFC 8446 §4.2 */
 enum { STEP_EXT_HEADER = 0xf0, STEP_EXT_BODY, STEP_EXT_NEXT, STEP_EXT_END };
 enum wb_err tls_extensions_begin(struct wb_tls *tls, enum extension_message where, size_t len);
 enum wb_err tls_extensions_item(struct wb_tls *tls, const uint8_t *item, size_t len);
+/* Behind the body of an extension: the next one, or the end. */
+enum wb_err tls_extensions_next(struct wb_tls *tls);
 bool tls_extension_seen(const struct wb_tls *tls, uint16_t type);
 
-/* Readers of single extensions, by who reads them. */
-enum wb_err tls_server_read_server_name(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_server_read_groups(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_server_read_alpn(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_server_read_versions(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_server_read_key_share(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_client_read_server_name(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_client_read_alpn(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_client_read_version(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_client_read_key_share(struct wb_tls *tls, struct wb_reader *r);
-enum wb_err tls_client_read_cookie(struct wb_tls *tls, struct wb_reader *r);
+/* Readers of extensions that both roles read. */
 enum wb_err tls_read_schemes(struct wb_tls *tls, struct wb_reader *r);
 enum wb_err tls_read_record_size_limit(struct wb_tls *tls, struct wb_reader *r);
 
 /* ---- incoming messages: begin (its header came) and item ---- */
 
-enum wb_err tls_server_hello_begin(struct wb_tls *tls);
-enum wb_err tls_server_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len);
-enum wb_err tls_encrypted_extensions_begin(struct wb_tls *tls);
-enum wb_err tls_encrypted_extensions_item(struct wb_tls *tls, const uint8_t *item, size_t len);
-enum wb_err tls_certificate_request_begin(struct wb_tls *tls);
-enum wb_err tls_certificate_request_item(struct wb_tls *tls, const uint8_t *item, size_t len);
-enum wb_err tls_client_hello_begin(struct wb_tls *tls);
-enum wb_err tls_client_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len);
 enum wb_err tls_certificate_begin(struct wb_tls *tls);
 enum wb_err tls_certificate_item(struct wb_tls *tls, const uint8_t *item, size_t len);
 enum wb_err tls_verify_begin(struct wb_tls *tls);
 enum wb_err tls_verify_item(struct wb_tls *tls, const uint8_t *item, size_t len);
 enum wb_err tls_finished_begin(struct wb_tls *tls);
 enum wb_err tls_finished_item(struct wb_tls *tls, const uint8_t *item, size_t len);
+enum wb_err tls_key_update_begin(struct wb_tls *tls);
+enum wb_err tls_key_update_item(struct wb_tls *tls, const uint8_t *item, size_t len);
 
 /* ---- outgoing ---- */
 
 enum flight {
     FLIGHT_NONE,
-    FLIGHT_HELLO_RETRY,
-    FLIGHT_SERVER_HELLO,
-    FLIGHT_ENCRYPTED_EXTENSIONS,
-    FLIGHT_CERTIFICATE_REQUEST,
     FLIGHT_CERTIFICATE,
     FLIGHT_CERTIFICATE_HEAD,
     FLIGHT_CERTIFICATE_DATA,
@@ -243,18 +309,23 @@ enum flight {
     FLIGHT_CERTIFICATE_VERIFY,
     FLIGHT_FINISHED,
     FLIGHT_END,
+    FLIGHT_ROLE, /* from here on the server's own: role->step_flight */
+    FLIGHT_HELLO_RETRY = FLIGHT_ROLE,
+    FLIGHT_SERVER_HELLO,
+    FLIGHT_HELLO_END,
+    FLIGHT_ENCRYPTED_EXTENSIONS,
+    FLIGHT_CERTIFICATE_REQUEST,
+    FLIGHT_TICKET,
+    FLIGHT_TICKET_END,
 };
 
 /* Moves whatever waits into the send buffer as far as there is room: flights, KeyUpdate, alerts. */
 void tls_pump(struct wb_tls *tls);
-/* ClientHello goes into the send buffer whole, and stays there until its hash is known. */
-enum wb_err tls_client_hello_write(struct wb_tls *tls) WB_MUST_USE;
+/* The part of a message that goes next; hashed here. It must stay until it is sent. */
+void tls_set_run(struct wb_tls *tls, const void *data, size_t len, enum flight next);
 
-/* Messages built in the scratch; each returns its length with the 4-byte header. */
-size_t tls_server_hello_write(struct wb_tls *tls, struct wb_writer *w);
-size_t tls_hello_retry_write(struct wb_tls *tls, struct wb_writer *w);
-size_t tls_encrypted_extensions_write(struct wb_tls *tls, struct wb_writer *w);
-size_t tls_certificate_request_write(struct wb_tls *tls, struct wb_writer *w);
+/* Builds ServerHello; the client's share is kept, the secret afterwards. */
+enum wb_err tls_server_hello_write(struct wb_tls *tls, struct wb_writer *w) WB_MUST_USE;
 
 /* What CertificateVerify signs (§4.4.3): 64 spaces, context, 0, digest. Returns its length. */
 #define VERIFY_CONTENT_MAX (64u + 33u + 1u + 48u)

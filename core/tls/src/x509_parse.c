@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "text.h"
 #include "x509.h"
 
 /* Where a fault lies: the innermost step notes it, the first one wins. */
@@ -12,6 +13,7 @@ struct parse {
     struct wb_x509_cert *cert;
     const uint8_t *start;
     struct wb_fault *fault;
+    struct wb_bytes algorithm; /* of the signature, outside the signed part */
 };
 
 static enum wb_err fault_at(const struct parse *p, const uint8_t *at, enum wb_err code,
@@ -29,7 +31,7 @@ enum wb_err wb_x509_parse(struct wb_x509_cert *cert, const void *der, size_t len
                           struct wb_fault *fault)
 {
     struct wb_fault ignored = {0};
-    struct parse p = {cert, der, fault != NULL ? fault : &ignored};
+    struct parse p = {cert, der, fault != NULL ? fault : &ignored, {NULL, 0}};
     memset(cert, 0, sizeof *cert);
     cert->path_len = -1;
 
@@ -39,8 +41,9 @@ enum wb_err wb_x509_parse(struct wb_x509_cert *cert, const void *der, size_t len
     struct wb_reader outer = der_enter(&all, DER_SEQUENCE);
     der_end(&all);
     if (all.err != WB_OK) {
-        return fault_at(&p, der, WB_ERR_FORMAT, "certificate is not one complete DER sequence",
-                        "is it truncated, or PEM instead of DER?");
+        return fault_at(&p, der, WB_ERR_FORMAT,
+                        TEXT("certificate is not one complete DER sequence"),
+                        TEXT("is it truncated, or PEM instead of DER?"));
     }
     cert->tbs = der_take_whole(&outer, DER_SEQUENCE);
     const uint8_t *algorithm_at = outer.at;
@@ -48,19 +51,23 @@ enum wb_err wb_x509_parse(struct wb_x509_cert *cert, const void *der, size_t len
     struct wb_bytes signature = der_take_bits(&outer);
     der_end(&outer);
     if (outer.err != WB_OK) {
-        return fault_at(&p, outer.at, WB_ERR_FORMAT, "certificate: outer structure is malformed",
-                        NULL);
+        return fault_at(&p, outer.at, WB_ERR_FORMAT,
+                        TEXT("certificate: outer structure is malformed"), NULL);
     }
-    if (!der_is(algorithm, der_ed25519, DER_ED25519_LEN)) {
+    cert->scheme = x509_scheme(algorithm);
+    if (cert->scheme == 0) {
         return fault_at(&p, algorithm_at, WB_ERR_UNSUPPORTED,
-                        "certificate is not signed with Ed25519",
-                        "issue it from an authority with an Ed25519 key");
+                        TEXT("certificate is not signed with Ed25519, ECDSA or RSA with SHA-2"),
+                        TEXT("issue it from an authority with an Ed25519 or P-256 key"));
     }
-    if (signature.len != 64) {
+    if (signature.len > WB_X509_SIGNATURE_MAX ||
+        (cert->scheme == WB_X509_ED25519 && signature.len != 64)) {
         return fault_at(&p, signature.data, WB_ERR_FORMAT,
-                        "certificate: an Ed25519 signature has 64 bytes", NULL);
+                        TEXT("certificate: signature has the wrong length"), NULL);
     }
     cert->signature = signature.data;
+    cert->signature_len = (uint16_t)signature.len;
+    p.algorithm = algorithm;
 
     struct wb_reader whole;
     wb_reader_init(&whole, cert->tbs.data, cert->tbs.len);
@@ -76,9 +83,9 @@ static enum wb_err parse_serial(struct parse *p, struct wb_reader *tbs)
     bool is_minimal = serial.len == 1 || (serial.len > 1 && !(bytes[0] == 0 && bytes[1] < 0x80));
     /* RFC 5280 §4.1.2.2: positive, at most 20 octets (of value: a leading zero may come on top) */
     if (serial.len == 0 || serial.len > 21 || bytes[0] >= 0x80 || !is_minimal) {
-        return fault_at(p, at, WB_ERR_FORMAT,
-                        "certificate: serial number is not a positive number of at most 20 bytes",
-                        NULL);
+        return fault_at(
+            p, at, WB_ERR_FORMAT,
+            TEXT("certificate: serial number is not a positive number of at most 20 bytes"), NULL);
     }
     p->cert->serial = serial;
     return WB_OK;
@@ -102,8 +109,8 @@ enum wb_err x509_name_parse(struct wb_bytes name, struct wb_bytes *common_name,
             struct wb_bytes text = der_take(&pair, tag);
             der_end(&pair);
             if (pair.err != WB_OK) {
-                return wb_fault_set(fault, WB_ERR_FORMAT, "certificate: malformed name", NULL, 0,
-                                    0);
+                return wb_fault_set(fault, WB_ERR_FORMAT, TEXT("certificate: malformed name"), NULL,
+                                    0, 0);
             }
             bool is_text = tag == DER_UTF8_STRING || tag == DER_PRINTABLE_STRING;
             if (common_name == NULL || !is_text ||
@@ -113,14 +120,14 @@ enum wb_err x509_name_parse(struct wb_bytes name, struct wb_bytes *common_name,
             if (text.len == 0 || text.len > WB_X509_NAME_MAX ||
                 memchr(text.data, 0, text.len) != NULL) {
                 return wb_fault_set(fault, WB_ERR_CERTIFICATE,
-                                    "certificate: common name is not 1 to 64 bytes of text", NULL,
-                                    0, 0);
+                                    TEXT("certificate: common name is not 1 to 64 bytes of text"),
+                                    NULL, 0, 0);
             }
             *common_name = text;
         } while (set.err == WB_OK && set.at != set.end);
     }
     if (names.err != WB_OK) {
-        return wb_fault_set(fault, WB_ERR_FORMAT, "certificate: malformed name", NULL, 0, 0);
+        return wb_fault_set(fault, WB_ERR_FORMAT, TEXT("certificate: malformed name"), NULL, 0, 0);
     }
     return WB_OK;
 }
@@ -128,22 +135,19 @@ enum wb_err x509_name_parse(struct wb_bytes name, struct wb_bytes *common_name,
 static enum wb_err parse_key(struct parse *p, struct wb_reader *tbs)
 {
     const uint8_t *at = tbs->at;
-    struct wb_reader info = der_enter(tbs, DER_SEQUENCE);
-    struct wb_bytes algorithm = der_take_whole(&info, DER_SEQUENCE);
-    struct wb_bytes key = der_take_bits(&info);
-    der_end(&info);
-    if (info.err != WB_OK) {
-        return fault_at(p, at, WB_ERR_FORMAT, "certificate: malformed public key", NULL);
+    struct wb_x509_cert *cert = p->cert;
+    struct wb_bytes key = {NULL, 0};
+    cert->key_info = der_take_whole(tbs, DER_SEQUENCE);
+    enum wb_err err = x509_key_parse(cert->key_info, &cert->key_type, &key);
+    if (err != WB_OK) {
+        return fault_at(p, at, err,
+                        err == WB_ERR_UNSUPPORTED
+                            ? TEXT("certificate's key is not an Ed25519, P-256 or RSA key")
+                            : TEXT("certificate: malformed public key"),
+                        TEXT("make one with an Ed25519 key"));
     }
-    if (!der_is(algorithm, der_ed25519, DER_ED25519_LEN)) {
-        return fault_at(p, at, WB_ERR_UNSUPPORTED, "certificate's key is not an Ed25519 key",
-                        "make one with an Ed25519 key");
-    }
-    if (key.len != 32) {
-        return fault_at(p, at, WB_ERR_FORMAT, "certificate: an Ed25519 public key has 32 bytes",
-                        NULL);
-    }
-    p->cert->public_key = key.data;
+    cert->public_key = key.data;
+    cert->public_key_len = (uint16_t)key.len;
     return WB_OK;
 }
 
@@ -153,14 +157,14 @@ static enum wb_err parse_tbs(struct parse *p, struct wb_reader *tbs)
     const uint8_t *at = tbs->at;
     if (der_peek(tbs) != DER_CONTEXT_CONSTRUCTED ||
         !der_is(der_take(tbs, DER_CONTEXT_CONSTRUCTED), version_3, sizeof version_3)) {
-        return fault_at(p, at, WB_ERR_UNSUPPORTED, "certificate is not of version 3", NULL);
+        return fault_at(p, at, WB_ERR_UNSUPPORTED, TEXT("certificate is not of version 3"), NULL);
     }
     WB_TRY(parse_serial(p, tbs));
     at = tbs->at;
     /* RFC 5280 §4.1.1.2: the inner algorithm identifier is the same as the outer one */
-    if (!der_is(der_take_whole(tbs, DER_SEQUENCE), der_ed25519, DER_ED25519_LEN)) {
+    if (!der_is(der_take_whole(tbs, DER_SEQUENCE), p->algorithm.data, p->algorithm.len)) {
         return fault_at(p, at, WB_ERR_FORMAT,
-                        "certificate: inner and outer signature algorithms differ", NULL);
+                        TEXT("certificate: inner and outer signature algorithms differ"), NULL);
     }
     p->cert->issuer = der_take_whole(tbs, DER_SEQUENCE);
     WB_TRY(x509_name_parse(p->cert->issuer, NULL, p->fault));
@@ -178,7 +182,7 @@ static enum wb_err parse_tbs(struct parse *p, struct wb_reader *tbs)
     }
     der_end(tbs);
     if (tbs->err != WB_OK) {
-        return fault_at(p, tbs->at, WB_ERR_FORMAT, "certificate: malformed fields", NULL);
+        return fault_at(p, tbs->at, WB_ERR_FORMAT, TEXT("certificate: malformed fields"), NULL);
     }
     return WB_OK;
 }
@@ -198,7 +202,7 @@ static bool read_digits(const uint8_t **at, unsigned count, unsigned *value)
 }
 
 /* RFC 5280 §4.1.2.5: UTCTime until 2049, GeneralizedTime from 2050; both to the second and in Z. */
-static bool read_time(struct wb_reader *r, wb_unix_s *out)
+bool x509_time_read(struct wb_reader *r, wb_unix_s *out)
 {
     uint8_t tag = der_peek(r);
     bool is_utc = tag == DER_UTC_TIME;
@@ -236,10 +240,10 @@ bool x509_unix_time(unsigned year, unsigned month, unsigned day, unsigned hour, 
     }
     /* Count from March, so that the leap day is a year's last: 153 days in five months from there.
      */
-    int64_t y = (int64_t)year - (month <= 2);
-    unsigned from_march = (month + 9) % 12;
-    int64_t days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * from_march + 2) / 5 + day - 1;
-    *out = (days - 719468) * 86400 + (int64_t)hour * 3600 + minute * 60 + second;
+    uint32_t y = year - (month <= 2);
+    uint32_t from_march = (month + 9) % 12;
+    uint32_t days = y * 365 + y / 4 - y / 100 + y / 400 + (153 * from_march + 2) / 5 + day - 1;
+    *out = ((int64_t)days - 719468) * 86400 + (int64_t)hour * 3600 + minute * 60 + second;
     return true;
 }
 
@@ -247,9 +251,9 @@ static enum wb_err parse_validity(struct parse *p, struct wb_reader *tbs)
 {
     const uint8_t *at = tbs->at;
     struct wb_reader validity = der_enter(tbs, DER_SEQUENCE);
-    if (!read_time(&validity, &p->cert->not_before) || !read_time(&validity, &p->cert->not_after) ||
-        validity.at != validity.end) {
-        return fault_at(p, at, WB_ERR_FORMAT, "certificate: malformed validity", NULL);
+    if (!x509_time_read(&validity, &p->cert->not_before) ||
+        !x509_time_read(&validity, &p->cert->not_after) || validity.at != validity.end) {
+        return fault_at(p, at, WB_ERR_FORMAT, TEXT("certificate: malformed validity"), NULL);
     }
     return WB_OK;
 }
@@ -340,6 +344,21 @@ static bool read_authority_key_id(struct wb_x509_cert *cert, struct wb_reader *v
     return r.err == WB_OK; /* issuer and serial number may follow: not used */
 }
 
+/* RFC 5280 §4.2.1.10; what it means is x509_path.c's matter. */
+static bool read_name_constraints(struct wb_x509_cert *cert, struct wb_reader *value)
+{
+    struct wb_reader r = der_enter(value, DER_SEQUENCE);
+    bool is_empty = der_peek(&r) == 0;
+    if (der_peek(&r) == DER_CONTEXT_CONSTRUCTED) {
+        cert->permitted = der_take(&r, DER_CONTEXT_CONSTRUCTED);
+    }
+    if (der_peek(&r) == (DER_CONTEXT_CONSTRUCTED | 1)) {
+        cert->excluded = der_take(&r, DER_CONTEXT_CONSTRUCTED | 1);
+    }
+    der_end(&r);
+    return r.err == WB_OK && !is_empty;
+}
+
 /* The extensions we understand: last byte of the OID 2.5.29.x, reader. */
 static const struct {
     uint8_t id;
@@ -347,6 +366,7 @@ static const struct {
 } extensions[] = {
     {14, read_subject_key_id},    {15, read_key_usage},        {17, read_alt_names},
     {19, read_basic_constraints}, {35, read_authority_key_id}, {37, read_purposes},
+    {30, read_name_constraints},
 };
 
 static enum wb_err parse_extension(struct parse *p, struct wb_reader *list, uint32_t *seen)
@@ -359,13 +379,13 @@ static enum wb_err parse_extension(struct parse *p, struct wb_reader *list, uint
         static const uint8_t yes[] = {0xff};
         is_critical = true;
         if (!der_is(der_take(&ext, DER_BOOLEAN), yes, 1)) {
-            return fault_at(p, at, WB_ERR_FORMAT, "certificate: malformed extension", NULL);
+            return fault_at(p, at, WB_ERR_FORMAT, TEXT("certificate: malformed extension"), NULL);
         }
     }
     struct wb_reader value = der_enter(&ext, DER_OCTET_STRING);
     der_end(&ext);
     if (ext.err != WB_OK) {
-        return fault_at(p, at, WB_ERR_FORMAT, "certificate: malformed extension", NULL);
+        return fault_at(p, at, WB_ERR_FORMAT, TEXT("certificate: malformed extension"), NULL);
     }
     const uint8_t *id = oid.data;
     for (size_t i = 0; i < WB_ARRAY_LEN(extensions); i++) {
@@ -373,18 +393,19 @@ static enum wb_err parse_extension(struct parse *p, struct wb_reader *list, uint
             continue;
         }
         if (*seen & 1u << i) { /* RFC 5280 §4.2: not more than one instance */
-            return fault_at(p, at, WB_ERR_FORMAT, "certificate: an extension appears twice", NULL);
+            return fault_at(p, at, WB_ERR_FORMAT, TEXT("certificate: an extension appears twice"),
+                            NULL);
         }
         *seen |= 1u << i;
         if (!extensions[i].read(p->cert, &value) || value.at != value.end) {
-            return fault_at(p, at, WB_ERR_FORMAT, "certificate: an extension's value is malformed",
-                            NULL);
+            return fault_at(p, at, WB_ERR_FORMAT,
+                            TEXT("certificate: an extension's value is malformed"), NULL);
         }
         return WB_OK;
     }
     if (is_critical) {
         return fault_at(p, at, WB_ERR_CERTIFICATE,
-                        "certificate has a critical extension that is not understood", NULL);
+                        TEXT("certificate has a critical extension that is not understood"), NULL);
     }
     return WB_OK;
 }
@@ -397,7 +418,8 @@ static enum wb_err parse_extensions(struct parse *p, struct wb_reader *tbs)
     der_end(&explicit_tag);
     do {
         if (explicit_tag.err != WB_OK || list.err != WB_OK) {
-            return fault_at(p, list.at, WB_ERR_FORMAT, "certificate: malformed extensions", NULL);
+            return fault_at(p, list.at, WB_ERR_FORMAT, TEXT("certificate: malformed extensions"),
+                            NULL);
         }
         WB_TRY(parse_extension(p, &list, &seen));
     } while (list.at != list.end);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "der.h"
+#include "text.h"
 #include "x509.h"
 
 static enum wb_err refuse(struct wb_fault *fault, enum wb_err code, const char *what,
@@ -19,18 +20,23 @@ enum wb_err wb_x509_anchor_init(struct wb_x509_anchor *anchor, const void *der, 
     WB_TRY(wb_x509_parse(&cert, der, len, fault));
     if (!cert.is_ca) {
         return refuse(fault, WB_ERR_CERTIFICATE,
-                      "trust anchor is not an authority's certificate (basicConstraints CA)",
-                      "give the certificate of the authority, not one that it issued");
+                      TEXT("trust anchor is not an authority's certificate (basicConstraints CA)"),
+                      TEXT("give the certificate of the authority, not one that it issued"));
     }
     if (cert.has_key_usage && !(cert.key_usage & WB_X509_KEY_USAGE_CERT_SIGN)) {
         return refuse(fault, WB_ERR_CERTIFICATE,
-                      "trust anchor's key may not sign certificates (keyUsage)", NULL);
+                      TEXT("trust anchor's key may not sign certificates (keyUsage)"), NULL);
     }
     *anchor = (struct wb_x509_anchor){.subject = cert.subject,
                                       .public_key = cert.public_key,
                                       .not_before = cert.not_before,
                                       .not_after = cert.not_after,
-                                      .der = cert.der};
+                                      .der = cert.der,
+                                      .public_key_len = cert.public_key_len,
+                                      .key_type = cert.key_type,
+                                      .path_len = cert.path_len,
+                                      .permitted = cert.permitted,
+                                      .excluded = cert.excluded};
     return WB_OK;
 }
 
@@ -39,7 +45,7 @@ static bool is_same(struct wb_bytes a, struct wb_bytes b)
     return der_is(a, b.data, b.len);
 }
 
-static bool is_time_in(wb_unix_s now, wb_unix_s not_before, wb_unix_s not_after)
+bool x509_is_time_in(wb_unix_s now, wb_unix_s not_before, wb_unix_s not_after)
 {
     return now == 0 || (now >= not_before && now <= not_after);
 }
@@ -49,7 +55,6 @@ static bool is_time_in(wb_unix_s now, wb_unix_s not_before, wb_unix_s not_after)
 static enum wb_err check_issuer(const struct wb_x509_cert *cert, const struct wb_x509_check *check,
                                 bool *is_self_issued, struct wb_fault *fault)
 {
-    wb_x509_verify_fn verify = check->verify != NULL ? check->verify : wb_ed25519_verify;
     bool is_name_known = false;
     bool is_anchor_expired = false;
     for (size_t i = 0; i < check->anchor_count; i++) {
@@ -61,32 +66,48 @@ static enum wb_err check_issuer(const struct wb_x509_cert *cert, const struct wb
             continue;
         }
         is_name_known = true;
-        if (verify(cert->signature, anchor->public_key, cert->tbs.data, cert->tbs.len) != WB_OK) {
+        if (anchor->permitted.len + anchor->excluded.len > 0) {
+            return refuse(fault, WB_ERR_UNSUPPORTED,
+                          TEXT("the authority's nameConstraints are not looked at here"),
+                          TEXT("set wb_tls_cfg.verify to wb_x509_verify_path"));
+        }
+        enum wb_err err = x509_verify_signature(
+            check->algorithms, anchor->key_type, anchor->public_key, anchor->public_key_len,
+            cert->scheme, cert->tbs, cert->signature, cert->signature_len);
+        if (err == WB_ERR_UNSUPPORTED) {
+            return refuse(fault, err,
+                          TEXT("certificate is signed with an algorithm that is not linked here"),
+                          TEXT("issue it from an authority with an Ed25519 key"));
+        }
+        if (err != WB_OK) {
             continue;
         }
-        if (is_time_in(check->unix_now, anchor->not_before, anchor->not_after)) {
+        if (x509_is_time_in(check->unix_now, anchor->not_before, anchor->not_after)) {
             return WB_OK;
         }
         is_anchor_expired = true;
     }
     if (is_anchor_expired) {
         return refuse(fault, WB_ERR_CERTIFICATE_EXPIRED,
-                      "the authority's own certificate is expired or not yet valid",
-                      "renew the authority's certificate, or check the clock");
+                      TEXT("the authority's own certificate is expired or not yet valid"),
+                      TEXT("renew the authority's certificate, or check the clock"));
     }
     if (is_name_known) {
-        return refuse(fault, WB_ERR_SIGNATURE,
-                      "certificate names a trusted authority but its signature does not verify",
-                      "was the authority recreated since it was issued? issue it anew");
+        return refuse(
+            fault, WB_ERR_SIGNATURE,
+            TEXT("certificate names a trusted authority but its signature does not verify"),
+            TEXT("was the authority recreated since it was issued? issue it anew"));
     }
     if (check->accept_self_issued && is_same(cert->issuer, cert->subject) &&
-        verify(cert->signature, cert->public_key, cert->tbs.data, cert->tbs.len) == WB_OK) {
+        x509_verify_signature(check->algorithms, cert->key_type, cert->public_key,
+                              cert->public_key_len, cert->scheme, cert->tbs, cert->signature,
+                              cert->signature_len) == WB_OK) {
         *is_self_issued = true;
         return WB_OK;
     }
     return refuse(fault, WB_ERR_CERTIFICATE_UNTRUSTED,
-                  "certificate is not issued by a trusted authority",
-                  "issue it from the platform's authority");
+                  TEXT("certificate is not issued by a trusted authority"),
+                  TEXT("issue it from the platform's authority"));
 }
 
 enum wb_err wb_x509_verify(const struct wb_x509_cert *cert, const struct wb_x509_check *check,
@@ -94,31 +115,39 @@ enum wb_err wb_x509_verify(const struct wb_x509_cert *cert, const struct wb_x509
 {
     bool self_issued = false;
     WB_TRY(check_issuer(cert, check, &self_issued, fault));
-    if (!is_time_in(check->unix_now, cert->not_before, cert->not_after)) {
+    WB_TRY(x509_verify_leaf(cert, check, fault));
+    if (is_self_issued != NULL) {
+        *is_self_issued = self_issued;
+    }
+    return WB_OK;
+}
+
+enum wb_err x509_verify_leaf(const struct wb_x509_cert *cert, const struct wb_x509_check *check,
+                             struct wb_fault *fault)
+{
+    if (!x509_is_time_in(check->unix_now, cert->not_before, cert->not_after)) {
         bool is_early = check->unix_now < cert->not_before;
         return refuse(fault, WB_ERR_CERTIFICATE_EXPIRED,
-                      is_early ? "certificate is not yet valid" : "certificate has expired",
-                      is_early ? "check the clock" : "renew it");
+                      is_early ? TEXT("certificate is not yet valid")
+                               : TEXT("certificate has expired"),
+                      is_early ? TEXT("check the clock") : TEXT("renew it"));
     }
     /* RFC 8446 §4.4.2.2: digitalSignature must be set when keyUsage is present */
     if (cert->has_key_usage && !(cert->key_usage & WB_X509_KEY_USAGE_DIGITAL_SIGNATURE)) {
-        return refuse(fault, WB_ERR_UNSUPPORTED, "certificate's keyUsage does not allow signatures",
-                      NULL);
+        return refuse(fault, WB_ERR_UNSUPPORTED,
+                      TEXT("certificate's keyUsage does not allow signatures"), NULL);
     }
     if (cert->has_purposes && !(cert->purposes & (check->purpose | WB_X509_ANY_PURPOSE))) {
         return refuse(fault, WB_ERR_UNSUPPORTED,
                       check->purpose == WB_X509_SERVER_AUTH
-                          ? "certificate is not for servers (extendedKeyUsage)"
-                          : "certificate is not for clients (extendedKeyUsage)",
+                          ? TEXT("certificate is not for servers (extendedKeyUsage)")
+                          : TEXT("certificate is not for clients (extendedKeyUsage)"),
                       NULL);
     }
     if (check->server_name != NULL && !wb_x509_has_name(cert, check->server_name)) {
         return refuse(fault, WB_ERR_CERTIFICATE,
-                      "certificate does not carry the server's name (subjectAltName)",
-                      "connect by a name that it carries, or issue it for this one");
-    }
-    if (is_self_issued != NULL) {
-        *is_self_issued = self_issued;
+                      TEXT("certificate does not carry the server's name (subjectAltName)"),
+                      TEXT("connect by a name that it carries, or issue it for this one"));
     }
     return WB_OK;
 }
@@ -130,7 +159,7 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-static bool is_same_text(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+bool x509_is_same_text(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
     if (a_len != b_len) {
         return false;
@@ -158,9 +187,9 @@ static bool is_dns_match(struct wb_bytes pattern, const char *name, size_t name_
             return false;
         }
         size_t label_len = (size_t)(dot - n);
-        return is_same_text(p + 1, p_len - 1, dot, name_len - label_len);
+        return x509_is_same_text(p + 1, p_len - 1, dot, name_len - label_len);
     }
-    return p_len > 0 && is_same_text(p, p_len, n, name_len);
+    return p_len > 0 && x509_is_same_text(p, p_len, n, name_len);
 }
 
 bool wb_x509_has_name(const struct wb_x509_cert *cert, const char *name)

@@ -1,90 +1,20 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Writes certificates and requests. DER is written backwards: read each function from its end to
- * see the order of the fields. */
+/* Writes certificates. DER is written backwards: read each function from its end to see the order
+ * of the fields. */
 #include <string.h>
 
-#include "der.h"
-#include "x509.h"
+#include "x509_put.h"
 
-void x509_key_id(const uint8_t public_key[32], uint8_t id[X509_KEY_ID_LEN])
+void x509_key_id(const uint8_t *public_key, size_t len, uint8_t id[X509_KEY_ID_LEN])
 {
     uint8_t digest[32];
-    wb_hash_once(WB_HASH_SHA256, public_key, 32, digest);
+    wb_hash_once(WB_HASH_SHA256, public_key, len, digest);
     memcpy(id, digest, X509_KEY_ID_LEN);
 }
 
-/* ---- parts ---- */
-
-/* Name with one CN: SEQUENCE { SET { SEQUENCE { OID 2.5.4.3, UTF8String } } } */
-static void put_name(struct der_writer *w, const char *common_name)
+static size_t spec_key_len(const struct wb_x509_spec *spec)
 {
-    static const uint8_t oid_common_name[] = {0x06, 0x03, 0x55, 0x04, 0x03};
-    size_t end = w->at;
-    der_put_element(w, DER_UTF8_STRING, common_name, strlen(common_name));
-    der_put(w, oid_common_name, sizeof oid_common_name);
-    der_put_header(w, DER_SEQUENCE, end);
-    der_put_header(w, DER_SET, end);
-    der_put_header(w, DER_SEQUENCE, end);
-}
-
-static void put_key_info(struct der_writer *w, const uint8_t public_key[32])
-{
-    size_t end = w->at;
-    der_put_bits(w, public_key, 32);
-    der_put(w, der_ed25519, DER_ED25519_LEN);
-    der_put_header(w, DER_SEQUENCE, end);
-}
-
-static void put_digits(char *at, unsigned count, unsigned value)
-{
-    while (count > 0) {
-        at[--count] = (char)('0' + value % 10);
-        value /= 10;
-    }
-}
-
-/* RFC 5280 §4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050 on. */
-static void put_time(struct der_writer *w, wb_unix_s time)
-{
-    int64_t days = time / 86400;
-    unsigned second = (unsigned)(time % 86400);
-    /* The inverse of x509_unix_time(): years begin in March, eras of 400 years have 146097 days. */
-    int64_t z = days + 719468;
-    int64_t era = z / 146097;
-    unsigned day_of_era = (unsigned)(z - era * 146097);
-    unsigned year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    unsigned from_march = (5 * day_of_year + 2) / 153;
-    unsigned day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    unsigned month = from_march < 10 ? from_march + 3 : from_march - 9;
-    unsigned year = (unsigned)(era * 400) + year_of_era + (month <= 2 ? 1 : 0);
-    char text[15];
-    put_digits(text, 4, year);
-    put_digits(text + 4, 2, month);
-    put_digits(text + 6, 2, day);
-    put_digits(text + 8, 2, second / 3600);
-    put_digits(text + 10, 2, second / 60 % 60);
-    put_digits(text + 12, 2, second % 60);
-    text[14] = 'Z';
-    if (year < 2050) {
-        der_put_element(w, DER_UTC_TIME, text + 2, 13);
-    } else {
-        der_put_element(w, DER_GENERALIZED_TIME, text, 15);
-    }
-}
-
-/* Closes the extension whose value was written since end. id: last byte of the OID 2.5.29.x. */
-static void put_extension_header(struct der_writer *w, uint8_t id, bool is_critical, size_t end)
-{
-    static const uint8_t yes[] = {0x01, 0x01, 0xff};
-    const uint8_t oid[] = {0x06, 0x03, 0x55, 0x1d, id};
-    der_put_header(w, DER_OCTET_STRING, end);
-    if (is_critical) {
-        der_put(w, yes, sizeof yes);
-    }
-    der_put(w, oid, sizeof oid);
-    der_put_header(w, DER_SEQUENCE, end);
+    return spec->key_type == WB_X509_KEY_RSA ? spec->public_key_len : x509_key_len(spec->key_type);
 }
 
 static void put_alt_names(struct der_writer *w, const struct wb_x509_spec *spec)
@@ -101,7 +31,7 @@ static void put_alt_names(struct der_writer *w, const struct wb_x509_spec *spec)
         }
     }
     der_put_header(w, DER_SEQUENCE, end);
-    put_extension_header(w, 17, false, end);
+    x509_put_extension_header(w, 17, false, end);
 }
 
 static void put_purposes(struct der_writer *w, uint8_t purposes)
@@ -117,11 +47,11 @@ static void put_purposes(struct der_writer *w, uint8_t purposes)
         der_put(w, oid, sizeof oid);
     }
     der_put_header(w, DER_SEQUENCE, end);
-    put_extension_header(w, 37, false, end);
+    x509_put_extension_header(w, 37, false, end);
 }
 
 static void put_extensions(struct der_writer *w, const struct wb_x509_spec *spec,
-                           const uint8_t issuer_key[32])
+                           const uint8_t *issuer_key, size_t issuer_key_len)
 {
     uint8_t id[X509_KEY_ID_LEN];
     size_t all = w->at;
@@ -137,47 +67,33 @@ static void put_extensions(struct der_writer *w, const struct wb_x509_spec *spec
     static const uint8_t usage_leaf[] = {7, 0x80}; /* digitalSignature */
     static const uint8_t usage_ca[] = {1, 0x06};   /* keyCertSign, cRLSign */
     der_put_element(w, DER_BIT_STRING, spec->is_ca ? usage_ca : usage_leaf, 2);
-    put_extension_header(w, 15, true, end);
+    x509_put_extension_header(w, 15, true, end);
 
     end = w->at;
     if (spec->is_ca) {
-        static const uint8_t ca_without_sub_ca[] = {0x01, 0x01, 0xff, 0x02, 0x01, 0x00};
-        der_put(w, ca_without_sub_ca, sizeof ca_without_sub_ca);
+        const uint8_t ca[] = {0x01, 0x01, 0xff, 0x02, 0x01, spec->path_len};
+        der_put(w, ca, sizeof ca);
     }
     der_put_header(w, DER_SEQUENCE, end);
-    put_extension_header(w, 19, true, end);
+    x509_put_extension_header(w, 19, true, end);
 
     end = w->at;
-    x509_key_id(issuer_key, id);
+    x509_key_id(issuer_key, issuer_key_len, id);
     der_put_element(w, DER_CONTEXT, id, sizeof id);
     der_put_header(w, DER_SEQUENCE, end);
-    put_extension_header(w, 35, false, end);
+    x509_put_extension_header(w, 35, false, end);
 
     if (spec->is_ca) { /* RFC 5280 §4.2.1.2: required for authorities; leaves save the 31 bytes */
         end = w->at;
-        x509_key_id(spec->public_key, id);
+        x509_key_id(spec->public_key, spec_key_len(spec), id);
         der_put_element(w, DER_OCTET_STRING, id, sizeof id);
-        put_extension_header(w, 14, false, end);
+        x509_put_extension_header(w, 14, false, end);
     }
     der_put_header(w, DER_SEQUENCE, all);
     der_put_header(w, DER_CONTEXT_CONSTRUCTED | 3, all);
 }
 
 /* ---- whole documents ---- */
-
-static bool is_name_valid(const char *name, size_t len_max)
-{
-    size_t len = strlen(name);
-    if (len == 0 || len > len_max) {
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if ((uint8_t)name[i] < 0x20 || name[i] == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
 
 static bool is_spec_valid(const struct wb_x509_spec *spec)
 {
@@ -186,13 +102,13 @@ static bool is_spec_valid(const struct wb_x509_spec *spec)
         (spec->serial_len == 1 && spec->serial[0] == 0)) {
         return false;
     }
-    if (!is_name_valid(spec->common_name, WB_X509_NAME_MAX) || spec->not_before < 0 ||
+    if (!x509_is_name_valid(spec->common_name, WB_X509_NAME_MAX) || spec->not_before < 0 ||
         spec->not_after < spec->not_before || spec->not_after > WB_X509_NO_EXPIRY ||
-        spec->alt_name_count > WB_X509_ALT_NAME_MAX) {
+        spec->alt_name_count > WB_X509_ALT_NAME_MAX || spec->path_len > 127) {
         return false;
     }
     for (size_t i = 0; i < spec->alt_name_count; i++) {
-        if (!is_name_valid(spec->alt_names[i], 253)) {
+        if (!x509_is_name_valid(spec->alt_names[i], 253)) {
             return false;
         }
         for (const char *c = spec->alt_names[i]; *c != '\0'; c++) {
@@ -204,58 +120,53 @@ static bool is_spec_valid(const struct wb_x509_spec *spec)
     return true;
 }
 
-/* The signed part lies at the start of der, tbs_len bytes; adds algorithm and signature around it.
- */
-static enum wb_err sign_document(uint8_t *der, size_t cap, size_t tbs_len,
-                                 const uint8_t private_key[32], const uint8_t public_key[32],
-                                 size_t *len)
-{
-    uint8_t signature[64];
-    size_t tail = 67 + DER_ED25519_LEN;
-    if (tbs_len + tail > cap) {
-        return WB_ERR_SPACE;
-    }
-    wb_ed25519_sign(signature, private_key, public_key, der, tbs_len);
-    memmove(der + cap - tail - tbs_len, der, tbs_len);
-    struct der_writer w;
-    der_writer_init(&w, der, cap);
-    der_put_bits(&w, signature, sizeof signature);
-    der_put(&w, der_ed25519, DER_ED25519_LEN);
-    WB_ASSERT(w.err != WB_OK || w.at == cap - tail);
-    w.at -= tbs_len; /* lies there already */
-    der_put_header(&w, DER_SEQUENCE, cap);
-    return der_finish(&w, len);
-}
-
 enum wb_err wb_x509_write(const struct wb_x509_spec *spec, const struct wb_x509_issuer *issuer,
                           uint8_t *der, size_t cap, size_t *len)
+{
+    return wb_x509_write_with(spec, issuer, &wb_x509_ed25519, der, cap, len);
+}
+
+enum wb_err wb_x509_write_with(const struct wb_x509_spec *spec, const struct wb_x509_issuer *issuer,
+                               const struct wb_x509_algorithm *algorithm, uint8_t *der, size_t cap,
+                               size_t *len)
 {
     static const uint8_t version_3[] = {0xa0, 0x03, 0x02, 0x01, 0x02};
     if (!is_spec_valid(spec)) {
         return WB_ERR_VALUE;
     }
+    struct wb_bytes identifier = x509_scheme_identifier(x509_sign_scheme(algorithm));
     struct der_writer w;
     der_writer_init(&w, der, cap);
-    put_extensions(&w, spec, issuer->public_key);
-    put_key_info(&w, spec->public_key);
-    put_name(&w, spec->common_name);
+    put_extensions(&w, spec, issuer->public_key,
+                   x509_key_len((enum wb_x509_key_type)algorithm->key_type));
+    x509_put_key_info(&w, spec->key_type, spec->public_key, spec_key_len(spec));
+    x509_put_name(&w, spec->common_name);
     size_t validity_end = w.at;
-    put_time(&w, spec->not_after);
-    put_time(&w, spec->not_before);
+    x509_put_time(&w, spec->not_after);
+    x509_put_time(&w, spec->not_before);
     der_put_header(&w, DER_SEQUENCE, validity_end);
     der_put(&w, issuer->subject.data, issuer->subject.len);
-    der_put(&w, der_ed25519, DER_ED25519_LEN);
+    der_put(&w, identifier.data, identifier.len);
     der_put_element(&w, DER_INTEGER, spec->serial, spec->serial_len);
     der_put(&w, version_3, sizeof version_3);
     der_put_header(&w, DER_SEQUENCE, cap);
     size_t tbs_len;
     WB_TRY(der_finish(&w, &tbs_len));
-    return sign_document(der, cap, tbs_len, issuer->private_key, issuer->public_key, len);
+    return x509_sign_document(der, cap, tbs_len, algorithm, issuer->private_key, issuer->public_key,
+                              len);
 }
 
 enum wb_err wb_x509_write_self_signed(const struct wb_x509_spec *spec,
                                       const uint8_t private_key[32], uint8_t *der, size_t cap,
                                       size_t *len)
+{
+    return wb_x509_write_self_signed_with(spec, &wb_x509_ed25519, private_key, der, cap, len);
+}
+
+enum wb_err wb_x509_write_self_signed_with(const struct wb_x509_spec *spec,
+                                           const struct wb_x509_algorithm *algorithm,
+                                           const uint8_t private_key[32], uint8_t *der, size_t cap,
+                                           size_t *len)
 {
     uint8_t name[WB_X509_NAME_MAX + 16];
     struct der_writer w;
@@ -263,32 +174,9 @@ enum wb_err wb_x509_write_self_signed(const struct wb_x509_spec *spec,
         return WB_ERR_VALUE;
     }
     der_writer_init(&w, name, sizeof name);
-    put_name(&w, spec->common_name);
+    x509_put_name(&w, spec->common_name);
     size_t name_len;
     WB_TRY(der_finish(&w, &name_len));
     struct wb_x509_issuer self = {{name, name_len}, private_key, spec->public_key};
-    return wb_x509_write(spec, &self, der, cap, len);
-}
-
-/* ---- PKCS#10 (RFC 2986 §4) ---- */
-
-enum wb_err wb_x509_request_write(const char *common_name, const uint8_t private_key[32],
-                                  const uint8_t public_key[32], uint8_t *der, size_t cap,
-                                  size_t *len)
-{
-    static const uint8_t version_1[] = {0x02, 0x01, 0x00};
-    static const uint8_t no_attributes[] = {0xa0, 0x00};
-    if (!is_name_valid(common_name, WB_X509_NAME_MAX)) {
-        return WB_ERR_VALUE;
-    }
-    struct der_writer w;
-    der_writer_init(&w, der, cap);
-    der_put(&w, no_attributes, sizeof no_attributes);
-    put_key_info(&w, public_key);
-    put_name(&w, common_name);
-    der_put(&w, version_1, sizeof version_1);
-    der_put_header(&w, DER_SEQUENCE, cap);
-    size_t info_len;
-    WB_TRY(der_finish(&w, &info_len));
-    return sign_document(der, cap, info_len, private_key, public_key, len);
+    return wb_x509_write_with(spec, &self, algorithm, der, cap, len);
 }

@@ -152,12 +152,12 @@ static void empty_schemes(struct message *m)
 }
 static void other_group(struct message *m)
 {
-    replace_extension(m, EXT_SUPPORTED_GROUPS, "\0\2\0\x17", 4);
+    replace_extension(m, EXT_SUPPORTED_GROUPS, "\0\2\0\x18", 4);
     replace_extension(m, EXT_KEY_SHARE, "\0\0", 2);
 }
 static void share_without_group(struct message *m)
 {
-    replace_extension(m, EXT_SUPPORTED_GROUPS, "\0\2\0\x17", 4);
+    replace_extension(m, EXT_SUPPORTED_GROUPS, "\0\2\0\x18", 4);
 }
 static void short_share(struct message *m)
 {
@@ -559,7 +559,7 @@ static void broken_retries(void **state)
         enum wb_tls_alert alert = WB_TLS_ALERT_ILLEGAL_PARAMETER;
         switch (i) {
         case 0: remove_extension(&m, EXT_KEY_SHARE); break;
-        case 1: replace_extension(&m, EXT_KEY_SHARE, "\0\x17", 2); break;
+        case 1: replace_extension(&m, EXT_KEY_SHARE, "\0\x18", 2); break;
         case 2: /* a second one */
             assert_ok(feed_plain(&p->client, &m));
             (void)take_hello(&p->client);
