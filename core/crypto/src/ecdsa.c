@@ -80,7 +80,7 @@ enum wb_err wb_p256_sign(uint8_t signature[64], const uint8_t private_key[32], e
             wb_scalar_add(&d, &d, &z, &wb_scalar_p256);
             wb_scalar_invert(&s, &nonce, &wb_scalar_p256);
             wb_scalar_mul(&s, &s, &d, &wb_scalar_p256);
-            if (!wb_declassify(wb_scalar_is_zero(&r) | wb_scalar_is_zero(&s))) {
+            if (!wb_declassify(wb_scalar_is_zero(&r)) && !wb_declassify(wb_scalar_is_zero(&s))) {
                 break;
             }
             (void)wb_p256_scalar_decode(&d, private_key);

@@ -12,8 +12,8 @@
 bool wb_p256_scalar_decode(struct scalar *out, const uint8_t in[32])
 {
     wb_scalar_decode_be(out, in);
-    const bool is_usable = !wb_scalar_is_zero(out) & wb_scalar_is_reduced(out, &wb_scalar_p256);
-    return wb_declassify(is_usable);
+    return !wb_declassify(wb_scalar_is_zero(out)) &&
+           wb_declassify(wb_scalar_is_reduced(out, &wb_scalar_p256));
 }
 
 void wb_p256_private_key(uint8_t private_key[32], const uint8_t random[48])

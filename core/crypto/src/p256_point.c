@@ -276,8 +276,8 @@ void wb_p256_mul_add_public(struct p256_point *out, const struct scalar *a,
 bool wb_p256_point_decode(struct p256_point *out, const uint8_t in[65])
 {
     struct p256_field t;
-    const bool in_range =
-        wb_p256_field_decode(&out->x, in + 1) & wb_p256_field_decode(&out->y, in + 33);
+    const bool x_in_range = wb_p256_field_decode(&out->x, in + 1);
+    const bool y_in_range = wb_p256_field_decode(&out->y, in + 33);
     out->z = wb_p256_field_one;
     wb_p256_field_add(&t, &out->z, &out->z);
     wb_p256_field_add(&t, &t, &out->z);
@@ -288,7 +288,7 @@ bool wb_p256_point_decode(struct p256_point *out, const uint8_t in[65])
     wb_p256_field_square(&out->z, &out->y);
     wb_p256_field_sub(&t, &t, &out->z);
     out->z = wb_p256_field_one;
-    return in[0] == 4 && in_range && wb_p256_field_is_zero(&t);
+    return in[0] == 4 && x_in_range && y_in_range && wb_p256_field_is_zero(&t);
 }
 
 void wb_p256_point_encode(uint8_t x[32], uint8_t y[32], const struct p256_point *p)
