@@ -280,6 +280,9 @@ struct wb_xrce_time {
     uint32_t ns;
 };
 
+/* Seconds (modulo 2^32) and the rest. */
+struct wb_xrce_time wb_xrce_time_of_ns(uint64_t ns);
+
 struct wb_xrce_timestamp {
     struct wb_xrce_time transmit;
 };

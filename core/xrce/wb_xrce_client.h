@@ -6,7 +6,7 @@
  * Line     may lose, double and reorder messages: reliable requests and samples survive that,
  *          best-effort samples may be lost but are never handed over twice or late
  * Limits   one reliable and one best-effort stream each way; a description must fit into one slot
- * Memory   no heap; 200 bytes a client (32-bit) and the buffers of struct wb_xrce_memory
+ * Memory   no heap; 176 bytes a client (32-bit) and the buffers of struct wb_xrce_memory
  * Errors   bad bytes from the agent are dropped and counted
  * Source   OMG DDS-XRCE 1.0 §8; behaviour of Micro XRCE-DDS 2.4
  */

@@ -24,6 +24,9 @@
 #define NS_PER_S      1000000000
 #define NS_PER_MS     1000000
 
+_Static_assert(sizeof(void *) > 4 || sizeof(struct wb_xrce_client) <= 176,
+               "the header tells boards what a client takes");
+
 enum owed { OWED_OPEN = 1, OWED_CLOSE = 2, OWED_PING = 4, OWED_SYNC = 8 };
 
 enum pending { PENDING_SHUT = 1, PENDING_LOST = 2 };
@@ -372,7 +375,8 @@ static int64_t clock_offset(const struct wb_xrce_client *client,
     int64_t sent = (int64_t)reply->originate.s * NS_PER_S + reply->originate.ns;
     int64_t received = (int64_t)reply->receive.s * NS_PER_S + reply->receive.ns;
     int64_t answered = (int64_t)reply->transmit.s * NS_PER_S + reply->transmit.ns;
-    int64_t now = clock_now(client) % ((int64_t)UINT32_MAX * NS_PER_S + NS_PER_S);
+    struct wb_xrce_time time = wb_xrce_time_of_ns((uint64_t)clock_now(client));
+    int64_t now = (int64_t)time.s * NS_PER_S + time.ns;
     return (received - sent) / 2 + (answered - now) / 2;
 }
 
@@ -551,10 +555,9 @@ static void encode_control(struct wb_xrce_client *client, uint8_t owed, uint8_t 
         wb_xrce_encode_get_info(
             w, &(struct wb_xrce_get_info){{PING_REQUEST, WB_XRCE_ID_AGENT}, WB_XRCE_INFO_ACTIVITY});
     } else {
-        uint64_t ns = (uint64_t)clock_now(client);
+        struct wb_xrce_timestamp stamp = {wb_xrce_time_of_ns((uint64_t)clock_now(client))};
         *id = WB_XRCE_TIMESTAMP;
-        wb_xrce_encode_timestamp(
-            w, &(struct wb_xrce_timestamp){{(uint32_t)(ns / NS_PER_S), (uint32_t)(ns % NS_PER_S)}});
+        wb_xrce_encode_timestamp(w, &stamp);
     }
 }
 

@@ -471,6 +471,22 @@ void wb_xrce_encode_heartbeat(struct wb_cdr_writer *w, const struct wb_xrce_hear
     wb_cdr_write_u8(w, in->stream);
 }
 
+/* Long division by hand: 35 bits of quotient; a library's 64-bit division is 1 KB on rv32. */
+struct wb_xrce_time wb_xrce_time_of_ns(uint64_t ns)
+{
+    uint64_t divisor = (uint64_t)1000000000 << 34;
+    uint32_t s = 0;
+    for (int bit = 34; bit >= 0; bit--) {
+        s <<= 1;
+        if (ns >= divisor) {
+            ns -= divisor;
+            s |= 1;
+        }
+        divisor >>= 1;
+    }
+    return (struct wb_xrce_time){s, (uint32_t)ns};
+}
+
 enum wb_err wb_xrce_decode_timestamp(const struct wb_xrce_sub *sub, struct wb_xrce_timestamp *out)
 {
     struct wb_cdr_reader r;

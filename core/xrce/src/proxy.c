@@ -16,7 +16,6 @@
 #define DUPLICATE_MS   500u /* a second CREATE_CLIENT within it is the same one, delayed */
 #define SLOTS_RESERVED 2u
 #define STATUS_LEN     12u /* of a STATUS submessage, padded */
-#define NS_PER_S       1000000000
 #define NS_PER_MS      1000000
 
 enum owed { OWED_STATUS_AGENT = 1, OWED_CLOSED = 2, OWED_INFO = 4, OWED_TIME = 8 };
@@ -147,8 +146,8 @@ void wb_xrce_proxy_clock(struct wb_xrce_proxy *proxy, wb_ms now, int64_t unix_ns
 
 static struct wb_xrce_time clock_now(const struct wb_xrce_proxy *proxy)
 {
-    uint64_t ns = (uint64_t)(proxy->clock_ns + (int64_t)(proxy->now - proxy->clock_at) * NS_PER_MS);
-    return (struct wb_xrce_time){(uint32_t)(ns / NS_PER_S), (uint32_t)(ns % NS_PER_S)};
+    return wb_xrce_time_of_ns(
+        (uint64_t)(proxy->clock_ns + (int64_t)(proxy->now - proxy->clock_at) * NS_PER_MS));
 }
 
 static void reset_streams(struct wb_xrce_proxy *proxy)

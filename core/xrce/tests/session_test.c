@@ -482,6 +482,20 @@ static void clocks_are_compared(void **state)
     assert_true(client_log.of[0].offset_ns == 1795438960000000000 - 5000000000);
 }
 
+static void nanoseconds_are_split(void **state)
+{
+    (void)state;
+    static const uint64_t cases[] = {0,          1,          999999999,           1000000000,
+                                     1000000001, UINT32_MAX, 1795438960123456789, INT64_MAX};
+    for (size_t i = 0; i < WB_ARRAY_LEN(cases); i++) {
+        struct wb_xrce_time time = wb_xrce_time_of_ns(cases[i]);
+        assert_int_equal(time.s, (uint32_t)(cases[i] / 1000000000));
+        assert_int_equal(time.ns, cases[i] % 1000000000);
+    }
+    assert_int_equal(wb_xrce_time_of_ns(UINT64_MAX).ns, UINT64_MAX % 1000000000);
+    assert_int_equal(wb_xrce_time_of_ns(UINT64_MAX).s, (uint32_t)(UINT64_MAX / 1000000000));
+}
+
 static void silent_agent_is_pinged_and_given_up(void **state)
 {
     (void)state;
@@ -751,6 +765,7 @@ int main(void)
         cmocka_unit_test(delivery_control_holds_samples_back),
         cmocka_unit_test(ping_works_with_and_without_session),
         cmocka_unit_test(clocks_are_compared),
+        cmocka_unit_test(nanoseconds_are_split),
         cmocka_unit_test(silent_agent_is_pinged_and_given_up),
         cmocka_unit_test(agent_that_never_acknowledges_is_given_up),
         cmocka_unit_test(idle_ends_have_no_deadline_but_keepalive),
