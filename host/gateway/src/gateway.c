@@ -236,8 +236,7 @@ static enum wb_err device_store(struct gateway *g, struct gateway_device *device
     }
     wb_api_device_deinit(&old);
     json_decref(device->conditions);
-    device->conditions =
-        device->api.conditions != NULL ? json_deep_copy(device->api.conditions) : NULL;
+    device->conditions = device->api.conditions; /* the reference is ours now */
     device->api.conditions = NULL;
     return err;
 }
