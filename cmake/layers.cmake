@@ -41,5 +41,5 @@ wb_layer(host/launcher base link common)
 wb_layer(host/cli base cbor crypto cose tls wasm link protocol store agent common posix net libcrypto api kube
          pki apiserver controller gateway launcher)
 wb_layer(fuzz base cbor crypto cose tls wasm link protocol store xrce agent net api kube apiserver gateway)
-wb_layer(tests/interop base crypto tls pki)
+wb_layer(tests/interop) # scripts around the wasmbed command
 wb_layer(tests/wasm base wasm)

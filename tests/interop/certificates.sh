@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: AGPL-3.0-only
 # Certificates and keys that host/pki writes, read by OpenSSL and GnuTLS; and theirs, read by us.
-# Usage: certificates.sh TLS_TOOL
+# Usage: certificates.sh WASMBED
 . "$(dirname "$0")/lib.sh"
 need openssl openssl
-"$tool" pki "$dir" || exit 1
+need jq jq
+make_pki "$dir" > /dev/null || exit 1
 ca="$dir/ca-cert.pem"
 verify() { openssl verify -x509_strict -check_ss_sig -CAfile "$ca" "$@" > "$dir/verify.log" 2>&1; }
 
@@ -54,14 +55,91 @@ mkdir "$dir/theirs"
         openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out server.pem -extfile ext
 ) > "$dir/theirs.log" 2>&1
 run_ours --cert "$dir/theirs/server.pem" --key "$dir/theirs/server.key" &&
-    [ "$(client "127.0.0.1:$port" --ca "$dir/theirs/ca.pem" --send ping)" = ping ]
+    [ "$(client "localhost:$port" --ca "$dir/theirs/ca.pem" --send ping)" = ping ]
 result "we read an authority, a certificate and a key made by openssl" $?
 stop $server_pid
 
-if command -v curl > /dev/null; then
-    run_ours --cert "$dir/server.pem" --key "$dir/server.key" --http &&
-        [ "$(curl -sS --max-time 10 --cacert "$ca" "https://localhost:$port/" 2> "$dir/curl.log")" = hello ]
-    result "curl fetches a page from our server" $?
-    stop $server_pid
-fi
+
+# ---- wasmbed cert, command by command ----
+
+cert() { "$wasmbed" cert "$@" > "$dir/cert.log" 2>&1; }
+refuses() { # refuses EXIT_CODE PATTERN ARGUMENTS...
+    code=$1
+    pattern=$2
+    shift 2
+    cert "$@"
+    [ $? -eq "$code" ] && grep -q -e "$pattern" "$dir/cert.log"
+}
+mkdir "$dir/c" && cd "$dir/c" || exit 1
+
+cert key --out a.key && [ "$(stat -c %a a.key)" = 600 ] && openssl pkey -in a.key -noout -text | grep -q ED25519
+result "cert key writes a private key with mode 600" $?
+refuses 1 'there already' key --out a.key
+result "cert key does not replace a key unasked" $?
+cert key --out a.key --force
+result "cert key --force does" $?
+refuses 1 'there already' ca --dir "$dir"
+result "cert ca does not replace an authority" $?
+refuses 1 'a name has 1 to 64 bytes' ca --dir "$dir/c/ca2" --name "$(printf 'x%.0s' $(seq 70))"
+result "cert ca refuses a name of 70 bytes" $?
+
+cert csr --key b.key --out b.csr 'device "b"' && openssl req -in b.csr -noout -verify -subject > "$dir/req.log" 2>&1 &&
+    grep -q 'verify OK' "$dir/req.log" && grep -q 'CN = device \\"b\\"' "$dir/req.log"
+result "openssl verifies a request of ours" $?
+cert issue --ca "$dir" --csr b.csr --out b.pem && verify -purpose sslclient b.pem &&
+    [ "$(openssl pkey -in b.key -pubout)" = "$(openssl x509 -in b.pem -noout -pubkey)" ]
+result "cert issue --csr certifies the request's key and name" $?
+openssl req -new -key a.key -subj '/O=Example/CN=their-device' -out theirs.csr 2> /dev/null &&
+    cert issue --ca "$dir" --csr theirs.csr --out theirs.pem &&
+    openssl x509 -in theirs.pem -noout -subject | grep -q '^subject=CN = their-device$'
+result "cert issue takes a request made by openssl" $?
+openssl req -in b.csr -outform der -out b.der && printf '\000' | dd of=b.der bs=1 seek=60 conv=notrunc 2> /dev/null &&
+    openssl base64 -in b.der > b.b64 &&
+    { echo '-----BEGIN CERTIFICATE REQUEST-----'; cat b.b64; echo '-----END CERTIFICATE REQUEST-----'; } > forged.csr &&
+    refuses 1 'forged.csr: ' issue --ca "$dir" --csr forged.csr --out forged.pem && [ ! -e forged.pem ]
+result "cert issue refuses an altered request" $?
+refuses 1 'holds no block CERTIFICATE REQUEST' issue --ca "$dir" --csr a.key --out x.pem
+result "cert issue says what is missing in a file" $?
+refuses 1 'x.missing: cannot be opened' issue --ca "$dir" --csr x.missing --out x.pem
+result "cert issue names the file that is not there" $?
+refuses 2 'either --key or --csr' issue --ca "$dir" --out x.pem name
+result "cert issue without key and request: usage" $?
+refuses 2 'one name, its id' issue --ca "$dir" --key a.key --out x.pem one two
+result "cert issue: a device has one name" $?
+refuses 2 'names are missing' issue --ca "$dir" --for server --key a.key --out x.pem
+result "cert issue: a server has at least one" $?
+refuses 2 'server or device' issue --ca "$dir" --for mail --key a.key --out x.pem name
+result "cert issue: purpose" $?
+
+cp "$dir/server.pem" s.pem && old=$(openssl x509 -in s.pem -noout -serial) &&
+    cert renew --ca "$dir" --days 90 s.pem && [ "$(openssl x509 -in s.pem -noout -serial)" != "$old" ] &&
+    openssl x509 -in s.pem -noout -checkend $((89 * 86400)) > /dev/null &&
+    ! openssl x509 -in s.pem -noout -checkend $((91 * 86400)) > /dev/null &&
+    verify -purpose sslserver -verify_hostname wasmbed-gateway -verify_ip ::1 s.pem &&
+    [ "$(openssl x509 -in s.pem -noout -pubkey)" = "$(openssl x509 -in "$dir/server.pem" -noout -pubkey)" ]
+result "cert renew keeps key and names, changes serial number and end" $?
+refuses 1 "none of this authority's" renew --ca "$dir" "$dir/theirs/server.pem"
+result "cert renew refuses another authority's certificate" $?
+
+[ "$("$wasmbed" cert show -o json "$dir/server.pem" | jq -r '.[0] | "\(.subject) \(.names | join(" ")) \(.isCA)"')" = \
+    'CN=localhost localhost wasmbed-gateway 127.0.0.1 ::1 false' ] &&
+    [ "$("$wasmbed" cert show -o json "$dir/server.pem" | jq -r '.[0].sha256')" = \
+        "$(openssl x509 -in "$dir/server.pem" -outform der | sha256sum | cut -d' ' -f1)" ]
+result "cert show -o json says what openssl says" $?
+cat "$dir/server.pem" "$ca" > chain.pem && [ "$("$wasmbed" cert show -o json chain.pem | jq length)" = 2 ] &&
+    cert show chain.pem && grep -q 'certificate of an authority' "$dir/cert.log"
+result "cert show shows every certificate of a file" $?
+refuses 1 'holds no block CERTIFICATE' show a.key && refuses 2 'human or json' show -o xml chain.pem
+result "cert show refuses other files and formats" $?
+
+cert verify --ca "$ca" --name 127.0.0.1 "$dir/server.pem" && cert verify --ca "$ca" --for device "$dir/device.pem"
+result "cert verify accepts what it should" $?
+refuses 1 "server's name" verify --ca "$ca" --name other "$dir/server.pem" &&
+    refuses 1 'not for servers' verify --ca "$ca" "$dir/device.pem" &&
+    refuses 1 'not valid' verify --ca "$dir/theirs/ca.pem" "$dir/server.pem" &&
+    refuses 1 'expired' verify --ca "$ca" --at 4000000000 "$dir/server.pem" &&
+    refuses 1 'not valid' verify --ca "$ca" --at 1000000000 "$dir/server.pem"
+result "cert verify refuses other names, purposes, authorities and times" $?
+[ "$("$wasmbed" cert verify --ca "$ca" "$dir/device.pem" -o json | jq -c '[.valid, (.reason | length > 0)]')" = '[false,true]' ]
+result "cert verify -o json gives the reason" $?
 finish

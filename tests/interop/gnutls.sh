@@ -3,7 +3,7 @@
 # core/tls against gnutls-cli and gnutls-serv, in both roles, over loopback; GnuTLS honours record_size_limit.
 # gnutls-serv cannot be told to listen on loopback only: so all of this runs in a network namespace of its own, and
 # without one the tests of gnutls-serv are left out.
-# Usage: gnutls.sh TLS_TOOL
+# Usage: gnutls.sh WASMBED
 if [ -z "${WB_NETNS:-}" ] && unshare -rn ip link set lo up 2> /dev/null; then
     # shellcheck disable=SC2016 # expanded by the inner shell
     WB_NETNS=1 exec unshare -rn sh -c 'ip link set lo up && exec "$0" "$@"' "$0" "$@"
@@ -11,7 +11,7 @@ fi
 . "$(dirname "$0")/lib.sh"
 need gnutls-cli gnutls-bin
 need gnutls-serv gnutls-bin
-"$tool" pki "$dir" || exit 1
+make_pki "$dir" > /dev/null || exit 1
 ca="$dir/ca-cert.pem"
 ours="--cert $dir/server.pem --key $dir/server.key --ca $ca"
 # GnuTLS itself takes no limits below 512 unless told so.
@@ -44,7 +44,7 @@ wait $server_pid && echoed ping-retry
 result "our server, client with P-256 first (two shares or HelloRetryRequest)" $?
 
 for limit in 64 512; do
-    run_ours $ours --require-client-cert --limit $limit
+    run_ours $ours --require-client-cert --record-size-limit $limit
     gnutls_cli "ping-limit-$limit" "$priority" $device
     wait $server_pid && echoed "ping-limit-$limit"
     result "our server announces record_size_limit $limit" $?
@@ -55,7 +55,7 @@ run_ours $ours && gnutls_cli ping-512 "$priority" --recordsize=512
 wait $server_pid && echoed ping-512
 result "our server obeys the client's record_size_limit of 512" $?
 
-run_ours $ours --require-client-cert --tiny --limit 512 && gnutls_cli ping-tiny "$priority" $device
+run_ours $ours --require-client-cert --board-buffers --record-size-limit 512 && gnutls_cli ping-tiny "$priority" $device
 wait $server_pid && echoed ping-tiny
 result "our server with a board's buffers" $?
 
@@ -77,7 +77,7 @@ run_gnutls() {
 }
 mine="--ca $ca --cert $dir/device.pem --key $dir/device.key"
 
-for suite in 1303 1302 1301; do
+for suite in TLS_CHACHA20_POLY1305_SHA256 TLS_AES_256_GCM_SHA384 TLS_AES_128_GCM_SHA256; do
     run_gnutls --priority "$priority" --require-client-cert --verify-client-cert --alpn wasmbed/1 &&
         [ "$(client "127.0.0.1:$port" $mine --suite $suite --alpn wasmbed/1 --send "ping-$suite$newline")" = "ping-$suite" ] &&
         grep -q "suite=$suite peer=\"localhost\" alpn=wasmbed/1" "$dir/ours.log"
@@ -86,11 +86,11 @@ for suite in 1303 1302 1301; do
 done
 
 run_gnutls --priority "$priority" --require-client-cert --verify-client-cert
-[ "$(client "127.0.0.1:$port" $mine --tiny --send "ping-tiny$newline")" = ping-tiny ]
+[ "$(client "127.0.0.1:$port" $mine --board-buffers --send "ping-tiny$newline")" = ping-tiny ]
 result "our client with a board's buffers: GnuTLS obeys record_size_limit 512" $?
-[ "$(client "127.0.0.1:$port" $mine --limit 64 --send "ping-64$newline")" = ping-64 ]
+[ "$(client "127.0.0.1:$port" $mine --record-size-limit 64 --send "ping-64$newline")" = ping-64 ]
 result "our client announces record_size_limit 64" $?
-[ "$(client "127.0.0.1:$port" $mine --retry --send "ping-retry$newline")" = ping-retry ]
+[ "$(client "127.0.0.1:$port" $mine --empty-key-share --send "ping-retry$newline")" = ping-retry ]
 result "our client follows a HelloRetryRequest" $?
 [ "$(client "127.0.0.1:$port" $mine --key-updates 2 --send "ping-update$newline")" = ping-update ]
 result "our client renews keys" $?

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 # Sourced by the interoperation scripts: TAP output, processes with a port of their own, clean-up by pid.
 set -u
-tool=$1
+wasmbed=$1
 dir=$(mktemp -d /tmp/wb-interop-XXXXXX)
 pids=""
 number=0
@@ -53,25 +53,33 @@ wait_for() {
     done
 }
 
-# run_server COMMAND...: starts our server on a free port, sets port and server_pid.
+# make_pki DIR: an authority, server.{pem,key} and device.{pem,key}.
+make_pki() {
+    "$wasmbed" cert ca --dir "$1" &&
+        "$wasmbed" cert issue --ca "$1" --for server --key "$1/server.key" --out "$1/server.pem" \
+            localhost wasmbed-gateway 127.0.0.1 ::1 &&
+        "$wasmbed" cert issue --ca "$1" --key "$1/device.key" --out "$1/device.pem" device-1
+}
+
+# run_ours OPTIONS...: starts our server on a free port for one connection, sets port and server_pid.
 run_ours() {
     : > "$dir/server.out"
-    "$tool" server "$@" > "$dir/server.out" 2> "$dir/ours.log" &
+    "$wasmbed" tls server --port 0 --count 1 "$@" > "$dir/server.out" 2> "$dir/ours.log" &
     server_pid=$!
     pids="$pids $server_pid"
     wait_for "$dir/server.out" '^listening' || return 1
     # shellcheck disable=SC2034 # read by the scripts
-    port=$(sed -n 's/^listening //p' "$dir/server.out")
+    port=$(sed -n 's/^listening .*://p' "$dir/server.out")
 }
 
 # Runs our client; prints what came back.
 client() {
-    timeout 20 "$tool" client "$@" 2> "$dir/ours.log"
+    timeout 20 "$wasmbed" tls client "$@" 2> "$dir/ours.log"
 }
 
 # A port that was free a moment ago.
 free_port() {
-    "$tool" port
+    python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 stop() { # stop PID

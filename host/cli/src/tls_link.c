@@ -105,6 +105,9 @@ static bool give_data(struct tls_link *l)
         }
         wb_tls_read_done(&l->tls, used);
         is_any = true;
+        if (l->linger_until != 0) { /* the peer has still something to say */
+            l->linger_until = wb_net_now_ms(l->loop) + LINGER_MS;
+        }
     }
     return is_any;
 }
@@ -305,7 +308,7 @@ size_t tls_link_write(struct tls_link *l, const void *bytes, size_t len)
     if (wb_tls_write(&l->tls, bytes, len, &taken) != WB_OK) {
         return len; /* nobody will read it; the end is on its way */
     }
-    pump(l);
+    (void)flush(l); /* no callbacks: the caller is in the middle of something */
     return taken;
 }
 

@@ -35,8 +35,8 @@ struct tls_link *tls_link_connect(struct wb_net_loop *loop, const char *host, ui
                                   const struct tls_settings *settings, const char *name,
                                   const struct tls_link_user *user);
 
-/* Sends as much as there is room for; returns how much. Renews keys first while the settings'
- * number of key updates is not reached. */
+/* Sends as much as there is room for; returns how much: 0, then writable comes. Makes no callback.
+ * Renews keys first while the settings' number of key updates is not reached. */
 size_t tls_link_write(struct tls_link *link, const void *bytes, size_t len);
 /* Gives the data that was not consumed. */
 void tls_link_resume(struct tls_link *link);
