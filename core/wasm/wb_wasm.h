@@ -20,7 +20,7 @@
 #include "wb_base.h"
 
 /* Version of the image format; images of another version are refused by wb_wasm_image_open(). */
-#define WB_WASM_IMAGE_VERSION 1u
+#define WB_WASM_IMAGE_VERSION 2u
 
 /* Most parameters, and most results, of a host function. */
 #define WB_WASM_HOST_SLOTS 16u
@@ -123,7 +123,14 @@ struct wb_wasm_install {
 
     /* the function being translated */
     uint32_t func, func_offset, code_at, instr_at;
-    uint32_t last_at, last_dst; /* newest instruction, if its destination may be replaced */
+    struct {
+        uint16_t op, d, a, b;
+        uint8_t form;
+        bool has_ext;
+        uint32_t ext;
+    } last;                     /* newest instruction ... */
+    uint32_t last_at, last_dst; /* and its place, if its destination may be replaced */
+    uint32_t acc_slot; /* slot whose value the accumulator has, too; UINT32_MAX: none is known */
     uint32_t *operands; /* grows up from behind the runs of locals; blocks grow down from the end */
     struct wb_wasm_control *control;
     uint32_t pending_a, pending_b; /* comparison that waits for a branch */
@@ -307,6 +314,7 @@ struct wb_wasm_instance {
     const uint32_t *pc;
     uint64_t fuel_used;
     uint32_t call_func;
+    uint32_t acc; /* accumulator, while the interpreter does not run */
     uint32_t trap_address;
     uint32_t *tables_max;  /* declared maximum of each table's entries */
     uint32_t far_slots[8]; /* small frame of FAR; code of a call to an imported function */

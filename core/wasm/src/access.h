@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Little-endian loads and stores at any address. Where the processor cannot do misaligned accesses,
- * aligned ones take the fast path. */
+/* Little-endian loads and stores. Where the processor cannot do misaligned ones, MISALIGNED tells
+ * them, and load… and store… want aligned addresses. */
 #ifndef WB_WASM_ACCESS_H
 #define WB_WASM_ACCESS_H
 
@@ -9,51 +9,40 @@
 
 #if defined(__x86_64__) || defined(__aarch64__) || defined(__ARM_FEATURE_UNALIGNED)
 #define MISALIGNED(p, mask) 0
+#define ACCESS_ALIGN(size)  1
 #else
 #define MISALIGNED(p, mask) (((uintptr_t)(p) & (mask)) != 0)
+#define ACCESS_ALIGN(size)  (size)
 #endif
 
 static inline uint32_t load16(const uint8_t *p)
 {
-    if (MISALIGNED(p, 1)) {
-        return p[0] | (uint32_t)p[1] << 8;
-    }
     uint16_t v;
-    memcpy(&v, __builtin_assume_aligned(p, MISALIGNED(1, 1) ? 2 : 1), 2);
+    memcpy(&v, __builtin_assume_aligned(p, ACCESS_ALIGN(2)), 2);
     return v;
 }
 
 static inline uint32_t load32(const uint8_t *p)
 {
-    if (MISALIGNED(p, 3)) {
-        return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-    }
     uint32_t v;
-    memcpy(&v, __builtin_assume_aligned(p, MISALIGNED(1, 1) ? 4 : 1), 4);
+    memcpy(&v, __builtin_assume_aligned(p, ACCESS_ALIGN(4)), 4);
     return v;
+}
+
+static inline void store8(uint8_t *p, uint32_t v)
+{
+    *p = (uint8_t)v;
 }
 
 static inline void store16(uint8_t *p, uint32_t v)
 {
-    if (MISALIGNED(p, 1)) {
-        p[0] = (uint8_t)v;
-        p[1] = (uint8_t)(v >> 8);
-        return;
-    }
     uint16_t h = (uint16_t)v;
-    memcpy(__builtin_assume_aligned(p, MISALIGNED(1, 1) ? 2 : 1), &h, 2);
+    memcpy(__builtin_assume_aligned(p, ACCESS_ALIGN(2)), &h, 2);
 }
 
 static inline void store32(uint8_t *p, uint32_t v)
 {
-    if (MISALIGNED(p, 3)) {
-        p[0] = (uint8_t)v;
-        p[1] = (uint8_t)(v >> 8);
-        p[2] = (uint8_t)(v >> 16);
-        p[3] = (uint8_t)(v >> 24);
-        return;
-    }
-    memcpy(__builtin_assume_aligned(p, MISALIGNED(1, 1) ? 4 : 1), &v, 4);
+    memcpy(__builtin_assume_aligned(p, ACCESS_ALIGN(4)), &v, 4);
 }
 
 #endif

@@ -35,7 +35,7 @@ void wb_wasm_back_move(struct wb_wasm_install *x, unsigned d, unsigned a, unsign
 void wb_wasm_back_global(struct wb_wasm_install *x, bool set, unsigned slot, unsigned width,
                          unsigned global_slot);
 void wb_wasm_back_load(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
-                       unsigned a, uint32_t offset);
+                       unsigned a, uint32_t offset, bool d_is_imm);
 void wb_wasm_back_select(struct wb_wasm_install *x, unsigned d, unsigned width, unsigned a,
                          unsigned b, unsigned cond);
 
@@ -49,9 +49,11 @@ struct address {
 /* Takes that instruction back, for an access of this op, offset and other slot; false when it
  * cannot be part of it. */
 bool wb_wasm_back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
-                               uint32_t offset, unsigned busy, struct address *address);
+                               uint32_t offset, struct address *address);
 void wb_wasm_back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
-                         const struct address *address, uint32_t offset);
+                         const struct address *address, uint32_t offset, bool d_is_imm);
+/* Whether a store's value fits into its instruction: then d is the value. */
+bool wb_wasm_back_store_imm(enum op op, int32_t value, uint32_t offset);
 /* Takes back the newest instruction if it put a constant into this slot. */
 bool wb_wasm_back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value);
 /* d = a op constant for add, mul, and, or, xor; joins a shift before it. */
@@ -65,7 +67,22 @@ bool wb_wasm_back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to
 static inline void back_barrier(struct wb_wasm_install *x)
 {
     x->last_at = 0;
+    x->acc_slot = UINT32_MAX;
 }
+/* The newest instruction must stay as it is. */
+static inline void back_keep(struct wb_wasm_install *x)
+{
+    x->last_at = 0;
+}
+/* A call left its only result, of one slot, in the accumulator, too. */
+static inline void back_call_result(struct wb_wasm_install *x, unsigned slot)
+{
+    x->acc_slot = slot;
+}
+void wb_wasm_back_return(struct wb_wasm_install *x, unsigned slot, unsigned width);
+void wb_wasm_back_table(struct wb_wasm_install *x, unsigned slot);
+/* Makes sure that the next map_note writes nothing. */
+void wb_wasm_back_map_room(struct wb_wasm_install *x);
 
 /* A comparison of i32, or a test of one slot against 0. */
 struct compare {

@@ -63,7 +63,7 @@ void wb_wasm_global_begin(struct wb_wasm_install *x, struct item *r)
         malformed(x, "malformed mutability");
         return;
     }
-    if (x->global_slots >= 0xfffe) {
+    if (x->global_slots + 2u > GLOBALS_MAX) {
         wb_wasm_over_limit(x, "too many globals");
         return;
     }

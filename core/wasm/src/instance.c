@@ -296,10 +296,10 @@ enum wb_err wb_wasm_call(struct wb_wasm_instance *inst, uint32_t func, const uin
     inst->csp[0] = 0;
     inst->csp[1] = 0;
     if (imported) {
-        inst->far_slots[0] = OP_CALL_HOST;
+        inst->far_slots[0] = op_word_s(OP_CALL_HOST, 0);
         inst->far_slots[1] = func;
         inst->far_slots[2] = entry[0] & 0xffff;
-        inst->far_slots[3] = OP_RET;
+        inst->far_slots[3] = op_word_s(OP_RET, 0);
         inst->pc = inst->far_slots;
     } else {
         memset(inst->stack + (code[1] & 0xffff), 0, (size_t)(code[0] >> 16) * 4);

@@ -9,63 +9,78 @@
 #include "access.h"
 #include "run.h"
 
-/* Byte offsets of a word's three slots. */
-#define SLOT(shift)  (*(uint32_t *)((uint8_t *)fp + (w >> ((shift)-2) & 0x3fc)))
-#define D            SLOT(8)
-#define A            SLOT(16)
-#define B            (*(uint32_t *)((uint8_t *)fp + (w >> 22 & 0x3fc)))
-#define PAIR(shift)  ((uint32_t *)((uint8_t *)fp + (w >> ((shift)-2) & 0x3fc)))
-#define A64          slots_get64(PAIR(16))
-#define B64          slots_get64(PAIR(24))
-#define PUT64(value) slots_put64(PAIR(8), (value))
-#define IMM          ((int32_t)w >> 24)
+/* Slots of a word; see format.h. */
+#define AT(bytes)    ((uint32_t *)((uint8_t *)fp + (bytes)))
+#define D            (*AT(w >> 9 & 0x1fc))
+#define A            (*AT(w >> 16 & 0x1fc))
+#define B            (*AT(w >> 23 & 0x1fc))
+#define T            (*AT(w >> 18))
+#define A64          slots_get64(AT(w >> 16 & 0x1fc))
+#define B64          slots_get64(AT(w >> 23 & 0x1fc))
+#define PUT64(value) slots_put64(AT(w >> 9 & 0x1fc), (value))
+#define IMM          ((uint32_t)((int32_t)w >> 25))
+#define TIMM         ((uint32_t)((int32_t)w >> 18))
 #define U16          (w >> 16)
-#define FP16         (*(uint32_t *)((uint8_t *)fp + (w >> 14 & 0x3fffc)))
+#define FP16         (fp[w >> 16])
 
-#define OP(name) op_##name:
+#define UNLIKELY(x) __builtin_expect((x), 0)
+#define OP(name)    op_##name:
 #ifndef NEXT /* step.c has its own: it stops before the second operation */
 #define INTERPRET wb_wasm_interpret
 #define LOCALS
 #define NEXT                                                                                       \
     do {                                                                                           \
         w = *pc++;                                                                                 \
-        goto *table[w & 0xff];                                                                     \
+        goto *HANDLER(w);                                                                          \
     } while (0)
 #endif
+#define HANDLER(w)                                                                                 \
+    (*(const void *const *)(const void *)((const char *)table + ((w)&0x7fc) * (sizeof(void *) / 4)))
 #define TRAP(kind)                                                                                 \
     do {                                                                                           \
         inst->trap = WB_WASM_TRAP_##kind;                                                          \
         goto trapped;                                                                              \
     } while (0)
 
-/* Takes the branch whose branch word is at place. */
-#define JUMP(place)                                                                                \
+/* Takes a branch; pc is behind its branch word. */
+#define JUMP(word)                                                                                 \
     do {                                                                                           \
-        const uint32_t *from_ = (place);                                                           \
-        const uint32_t *to_ = from_ + ((int32_t)*from_ >> 16);                                     \
-        limit += (uintptr_t)to_ - (uintptr_t)pc;                                                   \
-        pc = to_;                                                                                  \
-        if (limit < (uintptr_t)pc) {                                                               \
+        intptr_t by_ = (int32_t)(word) >> 14;                                                      \
+        pc = (const uint32_t *)(const void *)((const uint8_t *)pc + by_);                          \
+        limit += (uintptr_t)by_;                                                                   \
+        if (UNLIKELY(limit < (uintptr_t)pc)) {                                                     \
             goto out_of_fuel;                                                                      \
         }                                                                                          \
     } while (0)
 
+/* One form of an op: its operands, what it computes, whether it is stored. */
+#define FORM(name, a_is, b_is, expression, store)                                                  \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        uint32_t a = (a_is);                                                                       \
+        uint32_t b = (b_is);                                                                       \
+        (void)a;                                                                                   \
+        (void)b;                                                                                   \
+        acc = (expression);                                                                        \
+        store;                                                                                     \
+        NEXT;                                                                                      \
+    }
+#define STORE D = acc
 #define BINARY(name, expression)                                                                   \
-    OP(name)                                                                                       \
-    {                                                                                              \
-        uint32_t a = A;                                                                            \
-        uint32_t b = B;                                                                            \
-        D = (expression);                                                                          \
-        NEXT;                                                                                      \
-    }
+    FORM(name, A, B, expression, STORE)                                                            \
+    FORM(name##_D, D, T, expression, )                                                             \
+    FORM(name##_A, acc, T, expression, STORE)                                                      \
+    FORM(name##_DA, acc, T, expression, )
 #define BINARY_IMM(name, expression)                                                               \
-    OP(name)                                                                                       \
-    {                                                                                              \
-        uint32_t a = A;                                                                            \
-        uint32_t b = (uint32_t)IMM;                                                                \
-        D = (expression);                                                                          \
-        NEXT;                                                                                      \
-    }
+    FORM(name, A, IMM, expression, STORE)                                                          \
+    FORM(name##_D, D, TIMM, expression, )                                                          \
+    FORM(name##_A, acc, TIMM, expression, STORE)                                                   \
+    FORM(name##_DA, acc, TIMM, expression, )
+#define BINARY_CONST(name, expression)                                                             \
+    FORM(name, T, *pc++, expression, STORE)                                                        \
+    FORM(name##_D, T, *pc++, expression, )                                                         \
+    FORM(name##_A, acc, *pc++, expression, STORE)                                                  \
+    FORM(name##_DA, acc, *pc++, expression, )
 #define BINARY64(name, expression)                                                                 \
     OP(name)                                                                                       \
     {                                                                                              \
@@ -79,90 +94,113 @@
     {                                                                                              \
         uint64_t a = A64;                                                                          \
         uint64_t b = B64;                                                                          \
-        D = (expression);                                                                          \
+        acc = (expression);                                                                        \
+        D = acc;                                                                                   \
         NEXT;                                                                                      \
     }
-#define BRANCH(name, expression)                                                                   \
-    OP(BR_##name)                                                                                  \
-    {                                                                                              \
-        uint32_t a = A;                                                                            \
-        uint32_t b = B;                                                                            \
-        pc++;                                                                                      \
-        if (expression) {                                                                          \
-            JUMP(pc - 1);                                                                          \
-        }                                                                                          \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    OP(BR_##name##K)                                                                               \
-    {                                                                                              \
-        uint32_t a = A;                                                                            \
-        uint32_t b = *pc;                                                                          \
-        pc += 2;                                                                                   \
-        if (expression) {                                                                          \
-            JUMP(pc - 1);                                                                          \
-        }                                                                                          \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    OP(BR_##name##I)                                                                               \
-    {                                                                                              \
-        uint32_t a = A;                                                                            \
-        uint32_t b = (uint32_t)IMM;                                                                \
-        pc++;                                                                                      \
-        if (expression) {                                                                          \
-            JUMP(pc - 1);                                                                          \
-        }                                                                                          \
-        NEXT;                                                                                      \
-    }
-#define BINARY_CONST(name, expression)                                                             \
+#define BRANCH_FORM(name, a_is, b_is, expression)                                                  \
     OP(name)                                                                                       \
     {                                                                                              \
-        uint32_t a = A;                                                                            \
-        uint32_t b = *pc++;                                                                        \
-        D = (expression);                                                                          \
+        uint32_t a = (a_is);                                                                       \
+        uint32_t b = (b_is);                                                                       \
+        pc++;                                                                                      \
+        if (expression) {                                                                          \
+            JUMP(pc[-1]);                                                                          \
+        }                                                                                          \
         NEXT;                                                                                      \
     }
 #define COMPARE(name, expression)                                                                  \
-    BINARY(I32_##name, expression)                                                                 \
-    BINARY_IMM(I32_##name##I, expression)                                                          \
-    BRANCH(name, expression)
+    FORM(I32_##name, A, B, expression, STORE)                                                      \
+    FORM(I32_##name##I, A, IMM, expression, STORE)                                                 \
+    BRANCH_FORM(BR_##name, D, T, expression)                                                       \
+    BRANCH_FORM(BR_##name##_A, acc, T, expression)                                                 \
+    BRANCH_FORM(BR_##name##I, D, TIMM, expression)                                                 \
+    BRANCH_FORM(BR_##name##I_A, acc, TIMM, expression)                                             \
+    BRANCH_FORM(BR_##name##K, D, *pc++, expression)                                                \
+    BRANCH_FORM(BR_##name##K_A, acc, *pc++, expression)
 
-/* Checks size bytes at an address plus an offset; ea is the sum then. */
+/* Checks size bytes at an address plus an offset up to OFFSET_MAX; p points there then. What is
+ * near the memory's end, or misaligned for this processor, is done out of line. */
 #define ADDRESS(address, offset, size)                                                             \
-    uint32_t start = (address);                                                                    \
-    uint32_t off = (offset);                                                                       \
-    uint32_t ea = start + off;                                                                     \
-    if ((ea < off || ea >= safe) && !wb_wasm_memory_edge(inst, start, off, (size))) {              \
-        goto trapped;                                                                              \
-    }                                                                                              \
-    uint8_t *p = memory + ea;
-#define FUSED(name, size, statement)                                                               \
-    OP(name##A)                                                                                    \
-    {                                                                                              \
-        ADDRESS(A + B, 0, size)                                                                    \
-        statement;                                                                                 \
-        NEXT;                                                                                      \
-    }                                                                                              \
-    OP(name##K)                                                                                    \
-    {                                                                                              \
-        ADDRESS((A << (w >> 24 & 3)) + *pc, w >> 26, size)                                         \
-        pc++;                                                                                      \
-        statement;                                                                                 \
-        NEXT;                                                                                      \
+    start = (address);                                                                             \
+    off = (offset);                                                                                \
+    uint8_t *p = memory + (start + off);                                                           \
+    if (UNLIKELY(start >= safe) || UNLIKELY(MISALIGNED(p, (size)-1))) {                            \
+        goto edge;                                                                                 \
     }
-#define ACCESS(name, size, statement)                                                              \
+/* The same for any offset. */
+#define ADDRESS_WIDE(address, offset, size)                                                        \
+    start = (address);                                                                             \
+    off = (offset);                                                                                \
+    uint8_t *p = memory + (start + off);                                                           \
+    if (UNLIKELY(start + off < off) || UNLIKELY(start + off >= safe) ||                            \
+        UNLIKELY(MISALIGNED(p, (size)-1))) {                                                       \
+        goto edge;                                                                                 \
+    }
+#define ACCESS(name, address, offset, size, statement)                                             \
     OP(name)                                                                                       \
     {                                                                                              \
-        ADDRESS(A, w >> 24, size)                                                                  \
+        ADDRESS(address, offset, size)                                                             \
         statement;                                                                                 \
         NEXT;                                                                                      \
-    }                                                                                              \
-    OP(name##X)                                                                                    \
+    }
+#define ACCESS_K(name, address, offset, size, statement)                                           \
+    OP(name)                                                                                       \
     {                                                                                              \
-        ADDRESS(A, *pc, size)                                                                      \
+        ADDRESS((address) + *pc, offset, size)                                                     \
         pc++;                                                                                      \
         statement;                                                                                 \
         NEXT;                                                                                      \
     }
+#define ACCESS_X(name, size, statement)                                                            \
+    OP(name)                                                                                       \
+    {                                                                                              \
+        ADDRESS_WIDE(A, *pc, size)                                                                 \
+        pc++;                                                                                      \
+        statement;                                                                                 \
+        NEXT;                                                                                      \
+    }
+#define SHIFT (w >> 25 & 3)
+#define LOAD(name, size, value)                                                                    \
+    ACCESS(name, A, w >> 25, size, acc = (value); STORE)                                           \
+    ACCESS(name##_D, D, w >> 18, size, acc = (value))                                              \
+    ACCESS(name##_A, acc, w >> 18, size, acc = (value); STORE)                                     \
+    ACCESS(name##_DA, acc, w >> 18, size, acc = (value))                                           \
+    ACCESS_X(name##X, size, acc = (value); STORE)
+#define LOAD_FUSED(name, size, value)                                                              \
+    LOAD(name, size, value)                                                                        \
+    ACCESS(name##A, A + B, 0, size, acc = (value); STORE)                                          \
+    ACCESS(name##A_D, D + T, 0, size, acc = (value))                                               \
+    ACCESS(name##A_A, acc + T, 0, size, acc = (value); STORE)                                      \
+    ACCESS(name##A_DA, acc + T, 0, size, acc = (value))                                            \
+    ACCESS_K(name##K, T, 0, size, acc = (value); STORE)                                            \
+    ACCESS_K(name##K_D, T, 0, size, acc = (value))                                                 \
+    ACCESS_K(name##K_A, acc, 0, size, acc = (value); STORE)                                        \
+    ACCESS_K(name##K_DA, acc, 0, size, acc = (value))                                              \
+    ACCESS_K(name##SK, A << SHIFT, w >> 27, size, acc = (value); STORE)                            \
+    ACCESS_K(name##SK_D, A << SHIFT, w >> 27, size, acc = (value))                                 \
+    ACCESS_K(name##SK_A, acc << SHIFT, w >> 27, size, acc = (value); STORE)                        \
+    ACCESS_K(name##SK_DA, acc << SHIFT, w >> 27, size, acc = (value))
+#define VALUE_IMM (w >> 11 & 0x7f)
+#define STORES(name, size, put)                                                                    \
+    ACCESS(name, A, w >> 25, size, put(p, D))                                                      \
+    ACCESS(name##_D, D, w >> 18, size, put(p, acc))                                                \
+    ACCESS(name##_A, acc, w >> 18, size, put(p, D))                                                \
+    ACCESS(name##_DA, A, w >> 25, size, put(p, VALUE_IMM))                                         \
+    ACCESS_X(name##X, size, put(p, D))                                                             \
+    ACCESS_K(name##K, T, 0, size, put(p, D))                                                       \
+    ACCESS_K(name##K_D, T, 0, size, put(p, acc))                                                   \
+    ACCESS_K(name##K_A, acc, 0, size, put(p, D))                                                   \
+    ACCESS_K(name##K_DA, T, 0, size, put(p, VALUE_IMM))                                            \
+    ACCESS_K(name##SK, A << SHIFT, w >> 27, size, put(p, D))                                       \
+    ACCESS_K(name##SK_D, A << SHIFT, w >> 27, size, put(p, acc))                                   \
+    ACCESS_K(name##SK_A, acc << SHIFT, w >> 27, size, put(p, D))                                   \
+    ACCESS_K(name##SK_DA, A << SHIFT, w >> 27, size, put(p, VALUE_IMM))
+#define STORES_SUM(name, size, put)                                                                \
+    ACCESS(name##A, A + B, 0, size, put(p, D))                                                     \
+    ACCESS(name##A_D, D + T, 0, size, put(p, acc))                                                 \
+    ACCESS(name##A_A, acc + T, 0, size, put(p, D))                                                 \
+    ACCESS(name##A_DA, A + B, 0, size, put(p, VALUE_IMM))
 
 static enum wb_wasm_host host_call(struct wb_wasm_instance *inst, uint32_t *slots, uint32_t func,
                                    uint32_t type);
@@ -182,9 +220,13 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
     uint32_t *fp = inst->fp;
     uint32_t *csp = inst->csp;
     uint8_t *memory = inst->memory;
-    uint32_t safe = memory_safe(inst);
+    uint32_t safe = wb_wasm_memory_safe(inst);
     uintptr_t limit = (uintptr_t)pc + (uintptr_t)fuel * 4;
+    const uint8_t *const image = (const uint8_t *)inst->image.base;
+    uint32_t acc = inst->acc;
     uint32_t w;
+    uint32_t start; /* of an access: address and offset */
+    uint32_t off;
     uint32_t base;
     const uint32_t *code;
     enum wb_wasm_status status;
@@ -195,7 +237,16 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
     OP(UNREACHABLE)
     TRAP(UNREACHABLE);
     OP(MOV)
-    D = A;
+    acc = T;
+    STORE;
+    NEXT;
+    OP(MOV_D)
+    acc = T;
+    NEXT;
+    OP(MOV_A)
+    STORE;
+    NEXT;
+    OP(MOV_DA)
     NEXT;
     OP(MOV64)
     {
@@ -203,13 +254,21 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
         NEXT;
     }
     OP(MOVI)
-    D = (uint32_t)((int32_t)w >> 16);
+    acc = TIMM;
+    STORE;
+    NEXT;
+    OP(MOVI_D)
+    acc = TIMM;
     NEXT;
     OP(MOVI64)
-    PUT64((uint64_t)(int64_t)((int32_t)w >> 16));
+    PUT64((uint64_t)(int64_t)((int32_t)w >> 18));
     NEXT;
     OP(MOVW)
-    D = *pc++;
+    acc = *pc++;
+    STORE;
+    NEXT;
+    OP(MOVW_D)
+    acc = *pc++;
     NEXT;
     OP(MOVW64)
     PUT64(slots_get64(pc));
@@ -229,10 +288,12 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
             if (A == 0x80000000u) {
                 TRAP(INTEGER_OVERFLOW);
             }
-            D = 0u - A;
+            acc = 0u - A;
+            STORE;
             NEXT;
         }
-        D = (uint32_t)((int32_t)A / (int32_t)b);
+        acc = (uint32_t)((int32_t)A / (int32_t)b);
+        STORE;
         NEXT;
     }
     OP(I32_DIV_U)
@@ -241,7 +302,8 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
         if (b == 0) {
             TRAP(DIVIDE_BY_ZERO);
         }
-        D = A / b;
+        acc = A / b;
+        STORE;
         NEXT;
     }
     OP(I32_REM_S)
@@ -250,7 +312,8 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
         if (b == 0) {
             TRAP(DIVIDE_BY_ZERO);
         }
-        D = b == UINT32_MAX ? 0 : (uint32_t)((int32_t)A % (int32_t)b);
+        acc = b == UINT32_MAX ? 0 : (uint32_t)((int32_t)A % (int32_t)b);
+        STORE;
         NEXT;
     }
     OP(I32_REM_U)
@@ -259,7 +322,8 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
         if (b == 0) {
             TRAP(DIVIDE_BY_ZERO);
         }
-        D = A % b;
+        acc = A % b;
+        STORE;
         NEXT;
     }
     BINARY(I32_AND, a & b)
@@ -268,19 +332,17 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
     BINARY(I32_SHL, a << (b & 31))
     BINARY(I32_SHR_S, (uint32_t)((int32_t)a >> (b & 31)))
     BINARY(I32_SHR_U, a >> (b & 31))
-    BINARY(I32_ROTL, a << (b & 31) | a >> (-b & 31))
-    BINARY(I32_ROTR, a >> (b & 31) | a << (-b & 31))
+    FORM(I32_ROTL, A, B, a << (b & 31) | a >> (-b & 31), STORE)
+    FORM(I32_ROTR, A, B, a >> (b & 31) | a << (-b & 31), STORE)
     BINARY_CONST(I32_ADDK, a + b)
     BINARY_CONST(I32_MULK, a * b)
     BINARY_CONST(I32_ANDK, a & b)
     BINARY_CONST(I32_ORK, a | b)
     BINARY_CONST(I32_XORK, a ^ b)
-    OP(I32_SHL_ADDK)
-    {
-        uint32_t a = A;
-        D = (a << (w >> 24 & 31)) + *pc++;
-        NEXT;
-    }
+    FORM(I32_SHL_ADDK, A, *pc++, (a << (w >> 25 & 31)) + b, STORE)
+    FORM(I32_SHL_ADDK_D, A, *pc++, (a << (w >> 25 & 31)) + b, )
+    FORM(I32_SHL_ADDK_A, acc, *pc++, (a << (w >> 25 & 31)) + b, STORE)
+    FORM(I32_SHL_ADDK_DA, acc, *pc++, (a << (w >> 25 & 31)) + b, )
     BINARY_IMM(I32_ADDI, a + b)
     BINARY_IMM(I32_MULI, a * b)
     BINARY_IMM(I32_ANDI, a & b)
@@ -300,31 +362,28 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
 
     OP(BR)
     pc++;
-    JUMP(pc - 1);
+    JUMP(pc[-1]);
     NEXT;
-    OP(BRZ)
-    pc++;
-    if (FP16 == 0) {
-        JUMP(pc - 1);
-    }
-    NEXT;
-    OP(BRNZ)
-    pc++;
-    if (FP16 != 0) {
-        JUMP(pc - 1);
-    }
-    NEXT;
+    BRANCH_FORM(BRZ, FP16, 0, a == b)
+    BRANCH_FORM(BRNZ, FP16, 0, a != b)
+    BRANCH_FORM(BRZ_A, acc, 0, a == b)
+    BRANCH_FORM(BRNZ_A, acc, 0, a != b)
     OP(BR_TABLE)
+    acc = FP16;
+    OP(BR_TABLE_A)
     {
-        uint32_t index = FP16;
         uint32_t count = *pc++;
-        const uint32_t *place = pc + (index < count ? index : count);
-        JUMP(place);
+        const uint32_t *place = pc + (acc < count ? acc : count);
+        limit += (uintptr_t)(place + 1) - (uintptr_t)pc;
+        pc = place + 1;
+        JUMP(pc[-1]);
         NEXT;
     }
 
     OP(RET32)
-    fp[0] = FP16;
+    acc = FP16;
+    OP(RET32_A)
+    fp[0] = acc;
     goto op_RET;
     OP(RET64)
     {
@@ -334,44 +393,46 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
     OP(RET)
     {
         uint32_t to = csp[0];
-        fp = (uint32_t *)((uint8_t *)inst->stack + csp[1]);
+        fp = (uint32_t *)((uint8_t *)fp - csp[1]);
         csp += 2;
-        if (to == 0) {
+        if (UNLIKELY(to == 0)) {
             status = WB_WASM_DONE;
             goto stop;
         }
-        code = (const uint32_t *)((const uint8_t *)inst->image.base + to);
+        code = (const uint32_t *)(const void *)(image + to);
         limit += (uintptr_t)code - (uintptr_t)pc;
         pc = code;
         NEXT;
     }
 
     OP(CALL)
-    base = U16;
-    code = image_at(&inst->image, *image_at(&inst->image, *pc++));
+    base = w >> 14 & ~3u;
+    code =
+        (const uint32_t *)(const void *)(image + *(const uint32_t *)(const void *)(image + *pc++));
     goto call;
     OP(CALLB)
-    base = U16;
-    code = image_at(&inst->image, *pc++);
+    base = w >> 14 & ~3u;
+    code = (const uint32_t *)(const void *)(image + *pc++);
 call : {
     uint32_t frame = code[0];
-    uint32_t *callee = fp + base;
-    if ((size_t)(csp - callee) < (frame & 0xffff) + 4u) {
+    uint32_t *callee = AT(base);
+    if (UNLIKELY((uintptr_t)csp - (uintptr_t)callee < (frame & 0xffff) * 4u + 16u)) {
         TRAP(STACK);
     }
     csp -= 2;
-    csp[0] = (uint32_t)((const uint8_t *)pc - (const uint8_t *)inst->image.base);
-    csp[1] = (uint32_t)((uint8_t *)fp - (uint8_t *)inst->stack);
+    csp[0] = (uint32_t)((const uint8_t *)pc - image);
+    csp[1] = base;
     fp = callee;
     goto enter;
 }
     OP(RCALL)
-    code = image_at(&inst->image, *image_at(&inst->image, *pc++));
+    code =
+        (const uint32_t *)(const void *)(image + *(const uint32_t *)(const void *)(image + *pc++));
     goto tail;
     OP(RCALLB)
-    code = image_at(&inst->image, *pc++);
+    code = (const uint32_t *)(const void *)(image + *pc++);
 tail:
-    if ((size_t)(csp - fp) < (code[0] & 0xffff) + 4u) {
+    if (UNLIKELY((uintptr_t)csp - (uintptr_t)fp < (code[0] & 0xffff) * 4u + 16u)) {
         TRAP(STACK);
     }
 enter : {
@@ -405,26 +466,26 @@ enter : {
         if ((entry[0] & 0xffff) != pc[1]) {
             TRAP(SIGNATURE);
         }
-        base = U16;
+        base = w >> 14 & ~3u;
         if (ref < (header(&inst->image, H_ELEM_COUNT) >> 16)) {
             w = ref;
             goto host;
         }
         pc += 2;
         code = image_at(&inst->image, entry[1]);
-        if ((w & 0xff) == OP_RCALL_INDIRECT) {
+        if (word_op(w) == OP_RCALL_INDIRECT) {
             goto tail;
         }
         goto call;
     }
     OP(CALL_HOST)
-    base = U16;
+    base = w >> 14 & ~3u;
     w = pc[0];
 host:
     inst->pc = pc - 1;
     inst->fp = fp;
     inst->csp = csp;
-    switch (host_call(inst, fp + base, w, pc[1])) {
+    switch (host_call(inst, AT(base), w, pc[1])) {
     case WB_WASM_HOST_DONE: break;
     case WB_WASM_HOST_SUSPEND:
         pc += 2;
@@ -439,8 +500,8 @@ host:
 
     OP(SELECT)
     {
-        uint32_t value = fp[*pc++] != 0 ? A : B;
-        D = value;
+        acc = fp[*pc++] != 0 ? A : B;
+        STORE;
         NEXT;
     }
     OP(SELECT64)
@@ -450,25 +511,28 @@ host:
         NEXT;
     }
 
-    ACCESS(L32, 4, D = load32(p))
-    ACCESS(L8U, 1, D = *p)
-    ACCESS(L8S, 1, D = (uint32_t)(int32_t)(int8_t)*p)
-    ACCESS(L16U, 2, D = load16(p))
-    ACCESS(L16S, 2, D = (uint32_t)(int32_t)(int16_t)load16(p))
-    ACCESS(L64, 8, PUT64(load32(p) | (uint64_t)load32(p + 4) << 32))
-    ACCESS(S8, 1, *p = (uint8_t)D)
-    ACCESS(S16, 2, store16(p, D))
-    ACCESS(S32, 4, store32(p, D))
-    ACCESS(S64, 8, {
-        store32(p, PAIR(8)[0]);
-        store32(p + 4, PAIR(8)[1]);
+    LOAD_FUSED(L32, 4, load32(p))
+    LOAD_FUSED(L8U, 1, *p)
+    LOAD(L8S, 1, (uint32_t)(int32_t)(int8_t)*p)
+    LOAD_FUSED(L16U, 2, load16(p))
+    LOAD(L16S, 2, (uint32_t)(int32_t)(int16_t)load16(p))
+    ACCESS(L64, A, w >> 25, 4, PUT64(load32(p) | (uint64_t)load32(p + 4) << 32))
+    ACCESS_X(L64X, 4, PUT64(load32(p) | (uint64_t)load32(p + 4) << 32))
+    STORES(S32, 4, store32)
+    STORES(S8, 1, store8)
+    STORES(S16, 2, store16)
+    STORES_SUM(S32, 4, store32)
+    STORES_SUM(S8, 1, store8)
+    ACCESS(S64, A, w >> 25, 4, {
+        const uint32_t *d = &D;
+        store32(p, d[0]);
+        store32(p + 4, d[1]);
     })
-
-    FUSED(L32, 4, D = load32(p))
-    FUSED(L8U, 1, D = *p)
-    FUSED(L16U, 2, D = load16(p))
-    FUSED(S8, 1, *p = (uint8_t)D)
-    FUSED(S32, 4, store32(p, D))
+    ACCESS_X(S64X, 4, {
+        const uint32_t *d = &D;
+        store32(p, d[0]);
+        store32(p + 4, d[1]);
+    })
 
     BINARY64(I64_ADD, a + b)
     BINARY64(I64_SUB, a - b)
@@ -486,44 +550,50 @@ host:
     COMPARE64(I64_LT_U, a < b)
     COMPARE64(I64_GE_U, a >= b)
     OP(I64_EQZ)
-    D = (PAIR(16)[0] | PAIR(16)[1]) == 0;
+    acc = A64 == 0;
+    STORE;
     NEXT;
     OP(EXT_S)
     {
         uint32_t a = A;
-        PAIR(8)[0] = a;
-        PAIR(8)[1] = (uint32_t)((int32_t)a >> 31);
+        PUT64((uint64_t)(int64_t)(int32_t)a);
         NEXT;
     }
     OP(EXT_U)
     {
         uint32_t a = A;
-        PAIR(8)[0] = a;
-        PAIR(8)[1] = 0;
+        PUT64(a);
         NEXT;
     }
     OP(GGET)
-    D = inst->globals[U16];
+    acc = inst->globals[w >> 18];
+    STORE;
+    NEXT;
+    OP(GGET_D)
+    acc = inst->globals[w >> 18];
     NEXT;
     OP(GGET64)
-    PUT64(slots_get64(inst->globals + U16));
+    PUT64(slots_get64(inst->globals + (w >> 18)));
     NEXT;
     OP(GSET)
-    inst->globals[U16] = D;
+    inst->globals[w >> 18] = D;
+    NEXT;
+    OP(GSET_A)
+    inst->globals[w >> 18] = acc;
     NEXT;
     OP(GSET64)
-    slots_put64(inst->globals + U16, slots_get64(PAIR(8)));
+    slots_put64(inst->globals + (w >> 18), slots_get64(&D));
     NEXT;
 
     OP(I64_DIV_S)
     OP(I64_DIV_U)
     OP(I64_REM_S)
     OP(I64_REM_U)
-    OP(I64_ROTL) OP(I64_ROTR) OP(F32_ADD) OP(F32_SUB) OP(F32_MUL) OP(F32_DIV) OP(F32_MIN)
-        OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL) OP(F64_DIV) OP(F64_MIN)
-            OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT) OP(F32_GT) OP(F32_LE)
-                OP(F32_GE) OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT) OP(F64_LE) OP(F64_GE)
-                    OP(UNARY)
+    OP(I64_ROTL)
+    OP(I64_ROTR) OP(F32_ADD) OP(F32_SUB) OP(F32_MUL) OP(F32_DIV) OP(F32_MIN) OP(F32_MAX)
+        OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL) OP(F64_DIV) OP(F64_MIN) OP(F64_MAX)
+            OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT) OP(F32_GT) OP(F32_LE) OP(F32_GE)
+                OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT) OP(F64_LE) OP(F64_GE) OP(UNARY)
     {
         enum wb_wasm_trap_kind trap = wb_wasm_op_slow(fp, w);
         if (trap != WB_WASM_TRAP_NONE) {
@@ -537,8 +607,9 @@ host:
     OP(MEM_GROW)
     OP(MEM_COPY)
     OP(MEM_FILL)
-    OP(MEM_INIT) OP(DATA_DROP) OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE) OP(TABLE_GROW)
-        OP(TABLE_FILL) OP(TABLE_COPY) OP(TABLE_INIT) OP(ELEM_DROP)
+    OP(MEM_INIT)
+    OP(DATA_DROP) OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE) OP(TABLE_GROW) OP(TABLE_FILL)
+        OP(TABLE_COPY) OP(TABLE_INIT) OP(ELEM_DROP)
     {
         uint32_t cost = 0;
         enum wb_wasm_trap_kind trap = wb_wasm_op_bulk(inst, fp, w, *pc, &cost);
@@ -547,7 +618,7 @@ host:
             goto trapped;
         }
         pc++;
-        safe = memory_safe(inst);
+        safe = wb_wasm_memory_safe(inst);
         /* The next branch notices when that was too much. */
         limit =
             limit > (uintptr_t)pc && cost < limit - (uintptr_t)pc ? limit - cost : (uintptr_t)pc;
@@ -572,12 +643,22 @@ host:
     {
         fp = inst->far_fp;
         inst->far_fp = NULL;
-        for (uint32_t i = 0; i < (w >> 8 & 0xff); i++) {
+        for (uint32_t i = 0; i < (w >> 11 & 0x1f); i++) {
             fp[U16 + i] = inst->far_slots[i];
         }
         NEXT;
     }
 
+edge : {
+    uint32_t value = acc; /* acc has no address, or it would not have a register */
+    uint32_t taken = wb_wasm_op_access(inst, fp, w, start, off, &value);
+    acc = value;
+    if (taken == 0) {
+        goto trapped;
+    }
+    pc += taken - 1;
+    NEXT;
+}
 out_of_fuel:
     status = WB_WASM_OUT_OF_FUEL;
     goto stop;
@@ -592,6 +673,7 @@ stop:
     inst->pc = pc;
     inst->fp = fp;
     inst->csp = csp;
+    inst->acc = acc;
     inst->fuel_used += fuel - (uint32_t)((intptr_t)(limit - (uintptr_t)pc) / 4);
     return status;
 }

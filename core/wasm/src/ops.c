@@ -194,13 +194,13 @@ static enum wb_wasm_trap_kind unary(unsigned which, const uint32_t *slot, uint32
 
 enum wb_wasm_trap_kind wb_wasm_op_slow(uint32_t *fp, uint32_t word)
 {
-    unsigned op = word & 0xff;
-    uint32_t *d = fp + (word >> 8 & 0xff);
-    const uint32_t *a = fp + (word >> 16 & 0xff);
+    unsigned op = word_op(word);
+    uint32_t *d = fp + (word >> 11 & 0x7f);
+    const uint32_t *a = fp + (word >> 18 & 0x7f);
     if (op == OP_UNARY) {
-        return unary(word >> 24, a, d);
+        return unary((word >> 25) + UNARY_FIRST, a, d);
     }
-    const uint32_t *b = fp + (word >> 24);
+    const uint32_t *b = fp + (word >> 25);
     if (op < OP_F32_ADD) {
         return i64_binary(op, slots_get64(a), slots_get64(b), d);
     }
@@ -229,15 +229,89 @@ static bool memory_has(const struct wb_wasm_instance *inst, uint64_t at, uint64_
     return at + len <= inst->memory_len;
 }
 
-bool wb_wasm_memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset,
-                         uint32_t size)
+uint32_t wb_wasm_memory_safe(const struct wb_wasm_instance *inst)
 {
-    uint64_t at = (uint64_t)base + offset;
-    if (memory_has(inst, at, size)) {
-        return true;
+    return inst->memory_len >= OFFSET_MAX + 8 ? inst->memory_len - (OFFSET_MAX + 7) : 0;
+}
+
+enum { IS_STORE = 0x10, IS_SIGNED = 0x20 };
+
+/* Bytes of an access | IS_STORE | IS_SIGNED, of the groups of four forms and the ops with an offset
+ * behind them. */
+static unsigned access_kind(unsigned op, bool *has_ext)
+{
+    static const uint8_t kinds[] = {
+        4, 1, 1 | IS_SIGNED, 2, 2 | IS_SIGNED, 4 | IS_STORE, 1 | IS_STORE, 2 | IS_STORE};
+    static const uint8_t fused[] = {4, 1, 2, 4 | IS_STORE, 1 | IS_STORE, 2 | IS_STORE};
+    static const uint8_t wide[] = {4,
+                                   1,
+                                   1 | IS_SIGNED,
+                                   2,
+                                   2 | IS_SIGNED,
+                                   8,
+                                   1 | IS_STORE,
+                                   2 | IS_STORE,
+                                   4 | IS_STORE,
+                                   8 | IS_STORE};
+    *has_ext = op >= OP_L32K;
+    if (op >= OP_L32X) {
+        return wide[op - OP_L32X];
     }
-    inst->trap = (uint8_t)memory_trap(inst, at, size);
-    return false;
+    if (op >= OP_L64) {
+        *has_ext = false;
+        return op == OP_L64 ? 8 : 8 | IS_STORE;
+    }
+    if (op >= OP_L32SK) {
+        return fused[(op - OP_L32SK) / 4];
+    }
+    if (op >= OP_L32K) {
+        return fused[(op - OP_L32K) / 4];
+    }
+    return op >= OP_L32 ? kinds[(op - OP_L32) / 4] : fused[(op - OP_L32A) / 4];
+}
+
+uint32_t wb_wasm_op_access(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
+                           uint32_t start, uint32_t offset, uint32_t *acc)
+{
+    unsigned op = word_op(word);
+    bool has_ext;
+    unsigned kind = access_kind(op, &has_ext);
+    unsigned size = kind & 0xf;
+    bool grouped = op < OP_L64;
+    unsigned first = op >= OP_L32SK  ? OP_L32SK
+                     : op >= OP_L32K ? OP_L32K
+                     : op >= OP_L32  ? OP_L32
+                                     : OP_L32A;
+    unsigned form = grouped ? (op - first) % 4 : 0;
+    uint64_t at = (uint64_t)start + offset;
+    uint32_t *d = fp + (word >> 11 & 0x7f);
+    if (!memory_has(inst, at, size)) {
+        inst->trap = (uint8_t)memory_trap(inst, at, size);
+        return 0;
+    }
+    uint8_t *p = inst->memory + at;
+    if ((kind & IS_STORE) != 0) {
+        uint32_t low = form == FORM_D ? *acc : form == FORM_SI ? word >> 11 & 0x7f : d[0];
+        uint64_t value = size == 8 ? slots_get64(d) : low;
+        for (unsigned i = 0; i < size; i++) {
+            p[i] = (uint8_t)(value >> 8 * i);
+        }
+        return has_ext ? 2 : 1;
+    }
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++) {
+        value |= (uint64_t)p[i] << 8 * i;
+    }
+    if (size == 8) {
+        slots_put64(d, value);
+        return has_ext ? 2 : 1;
+    }
+    uint32_t sign = (kind & IS_SIGNED) != 0 ? 1u << (8 * size - 1) : 0;
+    *acc = ((uint32_t)value ^ sign) - sign;
+    if ((form & FORM_D) == 0) {
+        *d = *acc;
+    }
+    return has_ext ? 2 : 1;
 }
 
 static uint32_t memory_grow(struct wb_wasm_instance *inst, uint32_t delta)
@@ -355,11 +429,11 @@ static enum wb_wasm_trap_kind table_copy(struct wb_wasm_instance *inst, uint32_t
 enum wb_wasm_trap_kind wb_wasm_op_bulk(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
                                        uint32_t ext, uint32_t *cost)
 {
-    uint32_t *d = fp + (word >> 8 & 0xff);
-    uint32_t a = fp[word >> 16 & 0xff];
-    uint32_t b = fp[word >> 24];
+    uint32_t *d = fp + (word >> 11 & 0x7f);
+    uint32_t a = fp[word >> 18 & 0x7f];
+    uint32_t b = fp[word >> 25];
     struct wb_wasm_table *table = &inst->tables[ext & 0xff];
-    switch (word & 0xff) {
+    switch (word_op(word)) {
     case OP_MEM_SIZE: *d = inst->pages; break;
     case OP_MEM_GROW:
         *cost = inst->memory_len;

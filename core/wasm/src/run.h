@@ -56,14 +56,13 @@ enum wb_wasm_trap_kind wb_wasm_table_init(struct wb_wasm_instance *inst, uint32_
 enum wb_wasm_trap_kind wb_wasm_memory_init(struct wb_wasm_instance *inst, uint32_t segment,
                                            uint32_t to, uint32_t from, uint32_t count);
 
-/* Whether size bytes at base + offset are there; otherwise notes the trap. */
-bool wb_wasm_memory_edge(struct wb_wasm_instance *inst, uint32_t base, uint32_t offset,
-                         uint32_t size);
-/* Accesses below this need no look at the memory's last bytes. */
-static inline uint32_t memory_safe(const struct wb_wasm_instance *inst)
-{
-    return inst->memory_len >= 8 ? inst->memory_len - 7 : 0;
-}
+/* A load or store at any address, byte by byte. Returns how many words its code has; 0, and notes
+ * the trap, when a byte is not there. */
+uint32_t wb_wasm_op_access(struct wb_wasm_instance *inst, uint32_t *fp, uint32_t word,
+                           uint32_t start, uint32_t offset, uint32_t *acc);
+/* Accesses at addresses below this, plus an offset up to OFFSET_MAX, need no look at the memory's
+ * last bytes. */
+uint32_t wb_wasm_memory_safe(const struct wb_wasm_instance *inst);
 
 /* Moves a host function's or caller's values between slots and 64-bit words. */
 void wb_wasm_values_unpack(const uint8_t *types, unsigned count, const uint32_t *slots,

@@ -12,7 +12,7 @@
         }                                                                                          \
         has_stepped = true;                                                                        \
         w = *pc++;                                                                                 \
-        goto *table[w & 0xff];                                                                     \
+        goto *HANDLER(w);                                                                          \
     } while (0)
 enum wb_wasm_status wb_wasm_interpret_one(struct wb_wasm_instance *inst, uint32_t fuel);
 #include "interp.c" /* NOLINT: a second loop */

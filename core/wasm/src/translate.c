@@ -295,26 +295,30 @@ static void binary(struct wb_wasm_install *x, enum op op, unsigned in, unsigned 
 /* which: place of the opcode after i32.add */
 static void binary_i32(struct wb_wasm_install *x, unsigned which)
 {
-    static const uint8_t imm_ops[] = {OP_I32_ADDI,
-                                      OP_I32_ADDI,
-                                      OP_I32_MULI,
-                                      0,
-                                      0,
-                                      0,
-                                      0,
-                                      OP_I32_ANDI,
-                                      OP_I32_ORI,
-                                      OP_I32_XORI,
-                                      OP_I32_SHLI,
-                                      OP_I32_SHR_SI,
-                                      OP_I32_SHR_UI,
-                                      OP_I32_ROTLI,
-                                      OP_I32_ROTLI};
-    static const uint8_t const_ops[15] = {[0] = OP_I32_ADDK, [1] = OP_I32_ADDK, [2] = OP_I32_MULK,
-                                          [7] = OP_I32_ANDK, [8] = OP_I32_ORK,  [9] = OP_I32_XORK};
+    static const uint16_t imm_ops[] = {OP_I32_ADDI,
+                                       OP_I32_ADDI,
+                                       OP_I32_MULI,
+                                       0,
+                                       0,
+                                       0,
+                                       0,
+                                       OP_I32_ANDI,
+                                       OP_I32_ORI,
+                                       OP_I32_XORI,
+                                       OP_I32_SHLI,
+                                       OP_I32_SHR_SI,
+                                       OP_I32_SHR_UI,
+                                       OP_I32_ROTLI,
+                                       OP_I32_ROTLI};
+    static const uint16_t const_ops[15] = {[0] = OP_I32_ADDK, [1] = OP_I32_ADDK, [2] = OP_I32_MULK,
+                                           [7] = OP_I32_ANDK, [8] = OP_I32_ORK,  [9] = OP_I32_XORK};
     struct operand b = pop(x, WB_WASM_I32);
     struct operand a = pop(x, WB_WASM_I32);
-    unsigned op = OP_I32_ADD + which;
+    static const uint16_t ops[] = {OP_I32_ADD,   OP_I32_SUB,   OP_I32_MUL,   OP_I32_DIV_S,
+                                   OP_I32_DIV_U, OP_I32_REM_S, OP_I32_REM_U, OP_I32_AND,
+                                   OP_I32_OR,    OP_I32_XOR,   OP_I32_SHL,   OP_I32_SHR_S,
+                                   OP_I32_SHR_U, OP_I32_ROTL,  OP_I32_ROTR};
+    unsigned op = ops[which];
     if (b.note == HOME && wb_wasm_back_take_const(x, b.home, &b.value)) {
         b.note = CONST;
     }
@@ -329,12 +333,12 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
     unsigned d = x->slots;
     int32_t value = b.value;
     if (b.note == CONST && imm_ops[which] != 0) {
-        if (op >= OP_I32_SHL) {
+        if (which >= 10) {
             value = op == OP_I32_ROTR ? (int32_t)((0u - (uint32_t)value) & 31) : value & 31;
         } else if (op == OP_I32_SUB) {
             value = value == INT32_MIN ? value : -value;
         }
-        if (value >= -128 && value <= 127) {
+        if (value >= -64 && value <= 63) {
             unsigned sa = slot_of(x, &a);
             (void)push(x, WB_WASM_I32);
             wb_wasm_back_op_imm(x, (enum op)imm_ops[which], d, 1, sa, value);
@@ -359,7 +363,7 @@ static void unary(struct wb_wasm_install *x, unsigned which, unsigned in, unsign
 {
     unsigned a = pop_slot(x, in);
     unsigned d = push(x, out);
-    wb_wasm_back_op_imm(x, OP_UNARY, d, type_slots(out), a, (int)which);
+    wb_wasm_back_op_imm(x, OP_UNARY, d, type_slots(out), a, (int)(which - UNARY_FIRST));
 }
 
 /* Same bits, other type. */
@@ -450,10 +454,10 @@ static void local_access(struct wb_wasm_install *x, unsigned op, uint32_t index)
     flush_local(x, slot);
     if (o.note == CONST) {
         wb_wasm_back_const(x, slot, type_slots(type), (uint64_t)(int64_t)o.value);
-        back_barrier(x);
+        back_keep(x);
     } else if (o.note != HOME || last != x->last_at || !wb_wasm_back_redirect(x, o.home, slot)) {
         wb_wasm_back_move(x, slot, o.slot, type_slots(type));
-        back_barrier(x);
+        back_keep(x);
     }
     if (op == 0x22) {
         (void)push_word(x, operand_word(type, LOCAL, (int32_t)slot));
@@ -790,7 +794,7 @@ static void emit_return(struct wb_wasm_install *x, const struct type *type)
     if (type->results == 1) {
         struct operand o = operand_of(x->operands[x->operand_count - 1], home_of_newest(x, 1));
         unsigned slot = slot_of(x, &o);
-        wb_wasm_back_op16(x, type->result_slots == 2 ? OP_RET64 : OP_RET32, slot);
+        wb_wasm_back_return(x, slot, type->result_slots);
         return;
     }
     if (type->results > 1) {
@@ -881,7 +885,7 @@ void wb_wasm_code_br_table_label(struct wb_wasm_install *x, struct item *r)
     if (x->scratch[1] == UINT32_MAX) {
         x->scratch[1] = label.count;
         if (label.count == 0) {
-            wb_wasm_back_op16(x, OP_BR_TABLE, x->scratch[0]);
+            wb_wasm_back_table(x, x->scratch[0]);
             wb_wasm_back_word(x, x->name_left - 1);
         } else if (!x->dead) {
             flush(x, label.count);
@@ -919,10 +923,15 @@ void wb_wasm_code_br_table_label(struct wb_wasm_install *x, struct item *r)
 
 /* ---- calls -------------------------------------------------------------------------------- */
 
-static void call_results(struct wb_wasm_install *x, uint32_t index, const struct type *type)
+static void call_results(struct wb_wasm_install *x, uint32_t index, const struct type *type,
+                         bool acc)
 {
+    unsigned slot = x->slots;
     push_items(x, index, type, type->params, type->results);
     back_barrier(x);
+    if (acc && type->results == 1 && type->result_slots == 1) {
+        back_call_result(x, slot);
+    }
 }
 
 static void call(struct wb_wasm_install *x, uint32_t func)
@@ -946,7 +955,7 @@ static void call(struct wb_wasm_install *x, uint32_t func)
         wb_wasm_back_op16(x, OP_CALL, x->slots);
         wb_wasm_back_word(x, entry + 4);
     }
-    call_results(x, index, &type);
+    call_results(x, index, &type, func >= x->func_imports);
 }
 
 static void call_indirect(struct wb_wasm_install *x, uint32_t index, uint32_t table)
@@ -964,7 +973,7 @@ static void call_indirect(struct wb_wasm_install *x, uint32_t index, uint32_t ta
     wb_wasm_back_op16(x, OP_CALL_INDIRECT, x->slots);
     wb_wasm_back_word(x, slot | table << 16);
     wb_wasm_back_word(x, wb_wasm_type_canonical(x, index));
-    call_results(x, index, &type);
+    call_results(x, index, &type, false);
 }
 
 /* The callee returns to this function's caller, so it must have this function's results. */
@@ -1048,7 +1057,9 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     enum { I = WB_WASM_I32, L = WB_WASM_I64, F = WB_WASM_F32, D = WB_WASM_F64 };
     enum { PLAIN, ZERO_HIGH, SIGN_HIGH };
     static const struct {
-        uint8_t type, log2, op, high;
+        uint8_t type, log2;
+        uint16_t op;
+        uint8_t high;
     } ops[] = {
         {I, 2, OP_L32, PLAIN},     {L, 3, OP_L64, PLAIN},      {F, 2, OP_L32, PLAIN},
         {D, 3, OP_L64, PLAIN},     {I, 0, OP_L8S, PLAIN},      {I, 0, OP_L8U, PLAIN},
@@ -1067,33 +1078,38 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
     }
     struct operand value = {0};
     struct address address;
+    bool imm = false;
+    wb_wasm_back_map_room(x); /* nothing may come between taking the address back and its use */
     if (op >= 0x36) {
         value = pop(x, type);
     }
     struct operand at = pop(x, WB_WASM_I32);
     enum op access = (enum op)ops[n].op;
-    unsigned d = op >= 0x36 ? value.slot : x->slots;
-    /* A constant to be stored gets its home only now: the sum's parts must not be there. */
-    unsigned busy = op >= 0x36 && value.note == CONST ? value.home : UINT32_MAX;
-    bool fused =
-        at.note == HOME && wb_wasm_back_take_address(x, access, d, at.home, offset, busy, &address);
+    unsigned d = x->slots;
+    if (op >= 0x36) {
+        imm = value.note == CONST && wb_wasm_back_store_imm(access, value.value, offset);
+        d = imm ? (unsigned)value.value : value.slot;
+    }
+    bool fused = at.note == HOME && (value.note != CONST || imm) &&
+                 wb_wasm_back_take_address(x, access, d, at.home, offset, &address);
     unsigned base = fused ? 0 : slot_of(x, &at);
     unsigned width = ops[n].high != PLAIN ? 1 : type_slots(type);
     if (op >= 0x36) {
-        d = slot_of(x, &value);
+        d = imm ? d : slot_of(x, &value);
         width = 0;
     } else {
         d = push(x, type);
     }
     wb_wasm_back_map_note(x, x->instr_at);
     if (fused) {
-        wb_wasm_back_access(x, access, d, width, &address, offset);
+        wb_wasm_back_access(x, access, d, width, &address, offset, imm);
     } else {
-        wb_wasm_back_load(x, access, d, width, base, offset);
+        wb_wasm_back_load(x, access, d, width, base, offset, imm);
     }
-    if (op >= 0x36) {
+    if (ops[n].high == PLAIN || op >= 0x36) {
         return;
     }
+    back_keep(x); /* the low half is stored, too */
     if (ops[n].high == ZERO_HIGH) {
         wb_wasm_back_const(x, d + 1, 1, 0);
         back_barrier(x);
