@@ -7,8 +7,8 @@
  * Leaves   names, permissions and DDS to its user, who sees every creation before it is confirmed
  * Limits   objects of the caller's table; one reliable stream each way (messages on others are
  *          dropped); FORMAT_DATA only
- * Memory   no heap; 176 bytes a proxy and 56 an object (64-bit: about half as much again), and the
- *          buffers of struct wb_xrce_memory
+ * Memory   no heap; 272 bytes a proxy and 40 an object (64-bit), and the buffers of
+ *          struct wb_xrce_memory
  * Errors   bad messages are dropped and counted, bad requests are answered by STATUS
  * Source   OMG DDS-XRCE 1.0 §8; behaviour of the reference agent 2.3
  */
@@ -130,7 +130,7 @@ bool wb_xrce_proxy_next(struct wb_xrce_proxy *proxy, struct wb_xrce_proxy_event 
  * reference agent would stay silent. */
 void wb_xrce_proxy_answer(struct wb_xrce_proxy *proxy, uint16_t request, uint16_t object,
                           uint8_t status);
-/* Answers CONNECTED with an error and forgets the client. */
+/* Answers CONNECTED with an error and forgets the client; emit sends the answer. */
 void wb_xrce_proxy_refuse(struct wb_xrce_proxy *proxy, uint8_t status);
 
 /* True when a READ_DATA of the object waits for samples. */
@@ -158,7 +158,8 @@ struct wb_xrce_agent { /* private */
  * transports with one client a connection need no table. */
 void wb_xrce_agent_init(struct wb_xrce_agent *agent, struct wb_xrce_proxy *proxies, size_t count);
 /* Finds the proxy that a message from peer (not 0) is for: by peer, or by the key in its header; a
- * CREATE_CLIENT gets that of its key, which moves to peer, or a free one. Check a CREATE_CLIENT's
+ * CREATE_CLIENT gets that of its key, which moves to peer, or one that is free or whose client is
+ * gone. Whoever knows a key can take its client over: check a CREATE_CLIENT's
  * key against the allow-list before (wb_xrce_peek).
  * Outcomes: ERR_NOT_FOUND unknown client: drop; ERR_FULL no free proxy; ERR_END malformed. */
 enum wb_err wb_xrce_agent_route(struct wb_xrce_agent *agent, uint64_t peer, const void *message,

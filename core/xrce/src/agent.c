@@ -66,6 +66,21 @@ static struct wb_xrce_proxy *find_key(const struct wb_xrce_agent *agent,
     return NULL;
 }
 
+/* A proxy that nobody has, else one whose client closed or was refused, and that has nothing left
+ * to say: so peers that only knock cannot fill the table. */
+static struct wb_xrce_proxy *find_spare(const struct wb_xrce_agent *agent)
+{
+    struct wb_xrce_proxy *spare = find_peer(agent, 0);
+    for (size_t i = 0; i < agent->count && spare == NULL; i++) {
+        struct wb_xrce_proxy *proxy = &agent->proxies[i];
+        if (!proxy->is_connected && proxy->owed == 0) {
+            wb_xrce_proxy_forget(proxy);
+            spare = proxy;
+        }
+    }
+    return spare;
+}
+
 enum wb_err wb_xrce_agent_route(struct wb_xrce_agent *agent, uint64_t peer, const void *message,
                                 size_t len, struct wb_xrce_proxy **proxy)
 {
@@ -84,7 +99,7 @@ enum wb_err wb_xrce_agent_route(struct wb_xrce_agent *agent, uint64_t peer, cons
             wb_xrce_proxy_forget(former);
         }
         if (found == NULL) {
-            found = find_peer(agent, 0);
+            found = find_spare(agent);
         }
         if (found == NULL) {
             return WB_ERR_FULL;

@@ -739,6 +739,18 @@ static void table_finds_clients_by_address_and_key(void **state)
     const uint8_t keyed[] = {1, 0, 0, 0, 1, 0xB2, 0xC3, 0xD4};
     assert_ok(wb_xrce_agent_route(&agent, 555, keyed, sizeof keyed, &found));
     assert_ptr_equal(found, &proxies[1]);
+    /* a client that was refused keeps no place */
+    c.key[0] = 9;
+    wb_xrce_client_init(&client, &c, now);
+    assert_ok(wb_xrce_client_open(&client, now));
+    size_t hello_len = wb_xrce_client_emit(&client, now, message, sizeof message);
+    assert_err(WB_ERR_FULL, wb_xrce_agent_route(&agent, 103, message, hello_len, &found));
+    wb_xrce_proxy_refuse(&proxies[0], WB_XRCE_DENIED);
+    uint8_t answer[64];
+    while (wb_xrce_proxy_emit(&proxies[0], now, answer, sizeof answer) > 0) {
+    }
+    assert_ok(wb_xrce_agent_route(&agent, 103, message, hello_len, &found));
+    assert_ptr_equal(found, &proxies[0]);
     wb_xrce_proxy_forget(&proxies[1]);
     assert_err(WB_ERR_NOT_FOUND, wb_xrce_agent_route(&agent, 555, keyed, sizeof keyed, &found));
 }
