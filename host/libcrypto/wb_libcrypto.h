@@ -17,6 +17,23 @@
 
 extern const struct wb_tls_crypto wb_tls_crypto_libcrypto;
 
+/* A private key that libcrypto holds: Ed25519, P-256 or RSA (2,048 to 4,096 bits), read from
+ * PKCS#8, SEC 1 or PKCS#1 in PEM. It signs for a credential:
+ * wb_tls_credential_init_sign(&credential, chain, count, wb_libcrypto_key_sign, key, &fault). */
+struct wb_libcrypto_key;
+/* Outcomes: WB_ERR_FORMAT (nothing that can be read, or encrypted), WB_ERR_UNSUPPORTED (another
+ * kind or size). fault may be NULL. */
+enum wb_err wb_libcrypto_key_read(struct wb_libcrypto_key **key, const void *pem, size_t len,
+                                  struct wb_fault *fault) WB_MUST_USE;
+void wb_libcrypto_key_free(struct wb_libcrypto_key *key);
+/* wb_tls_credential.sign with the key as ctx. Outcomes: WB_ERR_UNSUPPORTED (scheme of other keys),
+ * WB_ERR_KEY (libcrypto refuses). */
+enum wb_err wb_libcrypto_key_sign(void *ctx, uint16_t scheme, const void *message, size_t len,
+                                  uint8_t signature[WB_TLS_SIGNATURE_MAX],
+                                  size_t *signature_len) WB_MUST_USE;
+/* Does the certificate belong to this key? */
+bool wb_libcrypto_key_fits(const struct wb_libcrypto_key *key, const struct wb_x509_cert *cert);
+
 /* Wipes and frees this thread's contexts; they come back with the next use. Threads do it by
  * themselves when they end. */
 void wb_libcrypto_thread_free(void);

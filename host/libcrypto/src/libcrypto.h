@@ -3,6 +3,7 @@
 #ifndef WB_LIBCRYPTO_PRIVATE_H
 #define WB_LIBCRYPTO_PRIVATE_H
 
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 
 #include "wb_libcrypto.h"
@@ -22,8 +23,11 @@ struct aead_slot {
 struct thread {
     struct aead_slot aead[AEAD_COUNT][AEAD_SLOTS];
     EVP_MD_CTX *signature;
-    EVP_PKEY_CTX *x25519; /* both make keys of raw bytes */
+    EVP_PKEY_CTX *x25519; /* these make keys of raw bytes */
     EVP_PKEY_CTX *ed25519;
+    EVP_PKEY_CTX *ec;
+    EC_GROUP *p256;
+    BN_CTX *bn;
 };
 
 /* One a process: algorithms, fetched by name once. */
@@ -58,5 +62,15 @@ void libcrypto_ed25519_sign(uint8_t signature[64], const uint8_t private_key[32]
                             const uint8_t public_key[32], const void *message, size_t len);
 enum wb_err libcrypto_ed25519_verify(const uint8_t signature[64], const uint8_t public_key[32],
                                      const void *message, size_t len);
+
+/* p256.c */
+extern const struct wb_tls_group libcrypto_secp256r1;
+extern const struct wb_x509_algorithm libcrypto_p256;
+
+/* signer.c: *signature_len is the room before. Outcomes: WB_ERR_KEY. */
+enum wb_err libcrypto_sign(EVP_PKEY *key, uint16_t scheme, const void *message, size_t len,
+                           uint8_t *signature, size_t *signature_len);
+/* Name of the hash with this number in the upper byte of a code point. */
+const char *libcrypto_hash_name(unsigned hash);
 
 #endif

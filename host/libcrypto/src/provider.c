@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* The tables. X25519 and Ed25519 are libcrypto's; the other groups and keys are core/crypto's. */
+/* The tables. All is libcrypto's but RSA's verification, which is core/crypto's. */
 #include "libcrypto.h"
 
 static enum wb_err x25519_share(uint8_t *share, const uint8_t *random)
@@ -66,9 +66,9 @@ static const struct wb_x509_algorithm ed25519 = {
     .public_key = ed25519_public_key,
 };
 
-static const struct wb_tls_group *const groups[] = {&x25519, &wb_tls_secp256r1, NULL};
-static const struct wb_x509_algorithm *const algorithms[] = {&ed25519, &wb_x509_p256, &wb_x509_rsa,
-                                                             NULL};
+static const struct wb_tls_group *const groups[] = {&x25519, &libcrypto_secp256r1, NULL};
+static const struct wb_x509_algorithm *const algorithms[] = {&ed25519, &libcrypto_p256,
+                                                             &wb_x509_rsa, NULL};
 
 const struct wb_tls_crypto wb_tls_crypto_libcrypto = {
     .name = "openssl",

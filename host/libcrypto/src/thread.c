@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* Contexts a thread, algorithms a process. Fetching an algorithm by name costs thousands of
  * instructions, and a context some allocations: both happen once. */
-#include <openssl/core_names.h>
+#include <openssl/bn.h>
+#include <openssl/obj_mac.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -23,6 +24,9 @@ static void thread_free(void *memory)
     EVP_MD_CTX_free(t->signature);
     EVP_PKEY_CTX_free(t->x25519);
     EVP_PKEY_CTX_free(t->ed25519);
+    EVP_PKEY_CTX_free(t->ec);
+    EC_GROUP_free(t->p256);
+    BN_CTX_free(t->bn);
     wb_wipe(t, sizeof *t);
     free(t);
 }
@@ -66,7 +70,12 @@ struct thread *libcrypto_thread(void)
     t->signature = EVP_MD_CTX_new();
     t->x25519 = key_maker("X25519");
     t->ed25519 = key_maker("ED25519");
+    t->ec = key_maker("EC");
+    t->p256 = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    t->bn = BN_CTX_secure_new();
     WB_ASSERT(t->signature != NULL);
+    WB_ASSERT(t->p256 != NULL);
+    WB_ASSERT(t->bn != NULL);
     WB_ASSERT(pthread_setspecific(at_thread_end, t) == 0);
     current = t;
     return t;

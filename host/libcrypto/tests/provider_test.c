@@ -211,6 +211,106 @@ static void refuses_non_canonical_public_keys(void **state)
     }
 }
 
+static const struct wb_tls_group *group_of(const struct wb_tls_crypto *crypto, uint16_t id)
+{
+    const struct wb_tls_group *const *g = crypto->groups;
+    while (*g != NULL && (*g)->id != id) {
+        g++;
+    }
+    return *g;
+}
+
+static void agrees_on_p256_and_refuses_what_is_no_point(void **state)
+{
+    (void)state;
+    const struct wb_tls_group *a = group_of(ours, WB_TLS_GROUP_SECP256R1);
+    const struct wb_tls_group *b = group_of(core, WB_TLS_GROUP_SECP256R1);
+    uint8_t random_a[48], random_b[48], share_a[65], share_b[65], want[65], got[32], secret[32];
+    for (size_t i = 0; i < 10; i++) {
+        fill(random_a, 48);
+        fill(random_b, 48);
+        assert_ok(a->share(share_a, random_a));
+        assert_ok(b->share(want, random_a));
+        assert_memory_equal(share_a, want, 65);
+        assert_ok(b->answer(share_b, secret, random_b, share_a));
+        assert_ok(a->agree(got, random_a, share_b));
+        assert_memory_equal(got, secret, 32);
+        assert_ok(a->answer(want, got, random_b, share_a));
+        assert_memory_equal(got, secret, 32);
+        assert_memory_equal(want, share_b, 65);
+    }
+    for (size_t bit = 0; bit < 65 * 8; bit += 5) {
+        share_b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_err(WB_ERR_KEY, a->agree(got, random_a, share_b));
+        assert_err(WB_ERR_KEY, b->agree(got, random_a, share_b));
+        share_b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    uint8_t zero[65] = {0}, compressed[65];
+    assert_err(WB_ERR_KEY, a->agree(got, random_a, zero));
+    memcpy(compressed, share_b, 65);
+    compressed[0] = 2;
+    assert_err(WB_ERR_KEY, a->agree(got, random_a, compressed));
+}
+
+static void ecdsa_verifies_across_and_refuses_alterations(void **state)
+{
+    (void)state;
+    const struct wb_x509_algorithm *a = wb_x509_algorithm_find(ours->algorithms, WB_X509_KEY_P256);
+    const struct wb_x509_algorithm *b = wb_x509_algorithm_find(core->algorithms, WB_X509_KEY_P256);
+    static const uint16_t schemes[] = {WB_X509_ECDSA_SHA256, WB_X509_ECDSA_SHA384,
+                                       WB_X509_ECDSA_SHA512};
+    uint8_t random[48], key[32], public_key[65], message[90], signature[72];
+    size_t len, public_key_len;
+    fill(random, sizeof random);
+    fill(message, sizeof message);
+    wb_p256_private_key(key, random);
+    assert_ok(a->public_key(public_key, &public_key_len, key));
+    assert_int_equal(public_key_len, 65);
+    for (size_t i = 0; i < WB_ARRAY_LEN(schemes); i++) {
+        assert_ok(a->sign(schemes[i], key, NULL, message, 90, signature, &len));
+        assert_ok(b->verify(schemes[i], public_key, 65, message, 90, signature, len));
+        assert_ok(b->sign(schemes[i], key, NULL, message, 90, signature, &len));
+        assert_ok(a->verify(schemes[i], public_key, 65, message, 90, signature, len));
+        assert_err(WB_ERR_SIGNATURE,
+                   a->verify(schemes[i], public_key, 65, message, 89, signature, len));
+        assert_err(WB_ERR_SIGNATURE,
+                   a->verify(schemes[(i + 1) % 3], public_key, 65, message, 90, signature, len));
+        for (size_t bit = 0; bit < len * 8; bit += 7) {
+            signature[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            assert_err(WB_ERR_SIGNATURE,
+                       a->verify(schemes[i], public_key, 65, message, 90, signature, len));
+            signature[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        assert_err(WB_ERR_SIGNATURE,
+                   a->verify(schemes[i], public_key, 65, message, 90, signature, len - 1));
+    }
+    assert_err(WB_ERR_UNSUPPORTED,
+               a->verify(WB_X509_ED25519, public_key, 65, message, 90, signature, len));
+    assert_err(WB_ERR_UNSUPPORTED, a->sign(0x0804, key, NULL, message, 90, signature, &len));
+    public_key[40] ^= 1;
+    assert_err(WB_ERR_KEY, a->verify(schemes[2], public_key, 65, message, 90, signature, len));
+    assert_err(WB_ERR_KEY, a->verify(schemes[2], public_key, 64, message, 90, signature, len));
+    memset(key, 0, 32);
+    assert_err(WB_ERR_KEY, a->sign(schemes[0], key, NULL, message, 90, signature, &len));
+}
+
+static void keys_of_other_forms_are_refused(void **state)
+{
+    (void)state;
+    struct wb_libcrypto_key *key = NULL;
+    struct wb_fault fault = {0};
+    static const char ed448[] = "-----BEGIN PRIVATE KEY-----\n"
+                                "MEcCAQAwBQYDK2VxBDsEOd+qnpH24Gc27Y4bF8tY8wTJr0EH0Qx2r0QbKQWkQ5Xw\n"
+                                "3dm6JpCu5X/QVdGKcJCfzbTOdJ2S3yvT0w==\n"
+                                "-----END PRIVATE KEY-----\n";
+    assert_int_not_equal(wb_libcrypto_key_read(&key, ed448, sizeof ed448 - 1, &fault), WB_OK);
+    assert_err(WB_ERR_FORMAT, wb_libcrypto_key_read(&key, "", 0, NULL));
+    assert_err(WB_ERR_FORMAT, wb_libcrypto_key_read(&key, "no PEM", 6, NULL));
+    assert_null(key);
+    assert_non_null(fault.what);
+    wb_libcrypto_key_free(NULL);
+}
+
 static void *use_in_thread(void *ctx)
 {
     uint8_t key[32] = {7}, nonce[12] = {0}, text[64] = {0}, tag[16];
@@ -262,6 +362,9 @@ int main(void)
         cmocka_unit_test(agrees_on_x25519_and_refuses_points_of_small_order),
         cmocka_unit_test(signs_like_core_and_refuses_what_core_refuses),
         cmocka_unit_test(refuses_non_canonical_public_keys),
+        cmocka_unit_test(agrees_on_p256_and_refuses_what_is_no_point),
+        cmocka_unit_test(ecdsa_verifies_across_and_refuses_alterations),
+        cmocka_unit_test(keys_of_other_forms_are_refused),
         cmocka_unit_test(threads_have_contexts_of_their_own),
         cmocka_unit_test(contexts_come_back_after_they_were_freed),
     };
