@@ -29,7 +29,6 @@ claim "all applications run everywhere" within 60 bash -c "[ \"\$('$wasmbed' sta
 for device in linux-1 hifive1-1 cortex-m-1; do
     claim "$device prints the last version" within 20 log_has "$device" hello "round $rounds!"
 done
-claim "no component complains of a failed assertion" bash -c "! grep -l 'assertion failed' '$state'/logs/*.log"
 claim "down" down
 claim "the database is whole" python3 -c "
 import glob, sqlite3

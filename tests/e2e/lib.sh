@@ -7,6 +7,7 @@
 set -u
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 build=$(cd "$top" && cd "${WB_BUILD:-build/host}" && pwd) || exit 1
+firmware=$top/build
 wasmbed=$build/bin/wasmbed
 claims=0
 failures=0
@@ -77,12 +78,14 @@ e2e_cleanup() {
 }
 
 e2e_end() {
+    claim "no component met a failed assertion or a sanitizer" bash -c \
+        "! grep -lE 'assertion failed|runtime error:|(Address|Leak)Sanitizer' '$state'/logs/*.log"
     echo "1..$claims"
     [ "$failures" -eq 0 ]
     exit
 }
 
-up() { "$wasmbed" up --state "$state" --detach "${ports[@]}" "$@"; }
+up() { "$wasmbed" up --state "$state" --detach --firmware "$firmware" "${ports[@]}" "$@"; }
 down() { "$wasmbed" down --state "$state"; }
 status_json() { "$wasmbed" status --state "$state" -o json; }
 

@@ -50,6 +50,7 @@ struct shell {
     struct wb_tls_cfg tls;
     struct gateway *gateway;
     struct connection *connections;
+    struct status_write *writes;
     bool is_running_actions;
     bool is_gateway_write_running;
     bool is_gateway_written;
@@ -59,8 +60,9 @@ struct shell {
     char started[WB_API_TIME_CAP];
 };
 
-struct status_write {
+struct status_write { /* in shell.writes while its answer has not come */
     struct shell *shell;
+    struct status_write *next, *previous;
     char device[WB_PROTOCOL_NAME_MAX + 1];
 };
 
@@ -184,6 +186,19 @@ static void on_drained(void *ctx)
 
 /* ---- Kubernetes --------------------------------------------------------------------------- */
 
+static void write_free(struct status_write *w)
+{
+    if (w->previous != NULL) {
+        w->previous->next = w->next;
+    } else {
+        w->shell->writes = w->next;
+    }
+    if (w->next != NULL) {
+        w->next->previous = w->previous;
+    }
+    free(w);
+}
+
 static void on_status_written(void *ctx, const struct wb_kube_result *result)
 {
     struct status_write *w = ctx;
@@ -194,7 +209,7 @@ static void on_status_written(void *ctx, const struct wb_kube_result *result)
     }
     gateway_status_done(sh->gateway, now_ms(sh), w->device,
                         result->err == WB_OK || result->err == WB_ERR_NOT_FOUND);
-    free(w);
+    write_free(w);
     run_actions(sh);
 }
 
@@ -204,7 +219,11 @@ static void write_status(struct shell *sh, struct gateway_device *device)
     json_t *patch = gateway_status_take(sh->gateway, now_ms(sh), wb_net_unix_s(), device);
     wb_kube_call call = 0;
     if (w != NULL) {
-        w->shell = sh;
+        *w = (struct status_write){.shell = sh, .next = sh->writes};
+        if (w->next != NULL) {
+            w->next->previous = w;
+        }
+        sh->writes = w;
         snprintf(w->device, sizeof w->device, "%s", device->api.meta.name);
         call = wb_kube_patch(sh->kube, &wb_kube_devices, sh->namespace, w->device, "status", patch,
                              on_status_written, w);
@@ -212,7 +231,9 @@ static void write_status(struct shell *sh, struct gateway_device *device)
     json_decref(patch);
     if (call == 0) {
         gateway_status_done(sh->gateway, now_ms(sh), device->api.meta.name, false);
-        free(w);
+        if (w != NULL) {
+            write_free(w);
+        }
     }
 }
 
@@ -608,6 +629,9 @@ static void stop(struct shell *sh)
     wb_kube_lease_free(sh->lease);
     wb_kube_recorder_free(sh->recorder);
     wb_kube_free(sh->kube);
+    while (sh->writes != NULL) {
+        write_free(sh->writes); /* their answers do not come any more */
+    }
     wb_net_timer_free(sh->timer);
     http_free(sh->http);
     gateway_free(sh->gateway);

@@ -187,7 +187,9 @@ static void put_device(struct world *w, const char *name, const uint8_t key[32],
              "\"%s\",\"namespace\":\"wasmbed\",\"uid\":\"u-%s\",\"resourceVersion\":\"1\","
              "\"generation\":1},\"spec\":{\"deviceId\":\"%s\",\"deviceType\":\"posix\","
              "\"publicKey\":{\"algorithm\":\"Ed25519\",\"keyData\":\"%s\"},\"approved\":%s,"
-             "\"applications\":%s}}",
+             "\"applications\":%s},\"status\":{\"conditions\":[{\"type\":\"Approved\",\"status\":"
+             "\"True\",\"reason\":\"R\",\"message\":\"m\",\"lastTransitionTime\":"
+             "\"2026-01-01T00:00:00Z\"}]}}",
              name, name, name, key_text, is_approved ? "true" : "false", applications);
     free(key_text);
     json_t *object = json_loads(text, 0, NULL);
