@@ -63,6 +63,7 @@ enum wb_err wb_p256_sign(uint8_t signature[64], const uint8_t private_key[32], e
     struct scalar d, z, nonce, r, s;
     uint8_t reduced_digest[32];
     if (!wb_p256_scalar_decode(&d, private_key)) {
+        wb_wipe(&d, sizeof d);
         return WB_ERR_KEY;
     }
     reduce_digest(&z, digest);

@@ -4,6 +4,7 @@
  * multiplications, then the byte strings. */
 #include "edwards.h"
 
+#include "mask.h"
 #include "wb_base.h"
 #include "window.h"
 
@@ -91,7 +92,7 @@ static void select_secret(struct point_affine *out, const struct point_affine ta
 {
     field_word masks[8];
     for (uint32_t j = 0; j < 8; j++) {
-        masks[j] = (field_word)0 - (field_word)(((j ^ index) - 1) >> 31);
+        masks[j] = (field_word)(int32_t)mask_equal(j, index); /* its sign is extended */
     }
     for (unsigned i = 0; i < FIELD_WORDS; i++) {
         field_word sum = 0, difference = 0, product = 0;

@@ -11,6 +11,7 @@
 
 #include "declassify.h"
 #include "keccak.h"
+#include "mask.h"
 #include "wipe_stack.h"
 
 #include <string.h>
@@ -114,7 +115,7 @@ static void decaps(uint8_t shared_secret[32], struct wb_mlkem768_work *work, con
     wb_keccak_finish(&k, KECCAK_SHAKE);
     wb_keccak_squeeze(&k, rejection, 32);
     const uint32_t difference = encrypt(NULL, ciphertext, work, rho, message, secrets + 32);
-    const uint8_t same = (uint8_t)((difference - 1) >> 8); /* all ones when there is none */
+    const uint32_t same = mask_equal(difference, 0);
     for (unsigned i = 0; i < 32; i++) {
         shared_secret[i] = (uint8_t)(rejection[i] ^ ((rejection[i] ^ secrets[i]) & same));
     }

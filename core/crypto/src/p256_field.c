@@ -21,12 +21,19 @@ static const struct p256_field r_squared = {
 /* a += p when mask is all ones, nothing when it is 0. */
 static void add_prime(struct p256_field *a, uint32_t mask)
 {
-    uint64_t t = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        t += (uint64_t)a->v[i] + (prime[i] & mask);
+    uint64_t t = (uint64_t)a->v[0] + mask;
+    a->v[0] = (uint32_t)t;
+    t = (t >> 32) + a->v[1] + mask;
+    a->v[1] = (uint32_t)t;
+    t = (t >> 32) + a->v[2] + mask;
+    a->v[2] = (uint32_t)t;
+    for (unsigned i = 3; i < 6; i++) {
+        t = (t >> 32) + a->v[i];
         a->v[i] = (uint32_t)t;
-        t >>= 32;
     }
+    t = (t >> 32) + a->v[6] + (mask & 1);
+    a->v[6] = (uint32_t)t;
+    a->v[7] += (uint32_t)(t >> 32) + mask;
 }
 
 void wb_p256_field_add(struct p256_field *out, const struct p256_field *a,

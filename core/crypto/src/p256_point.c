@@ -5,8 +5,10 @@
  * the one by public numbers, then the byte strings. */
 #include "p256_point.h"
 
+#include "mask.h"
 #include "wb_base.h"
 #include "window.h"
+#include "wipe_stack.h"
 
 #include <string.h>
 
@@ -103,7 +105,7 @@ static uint32_t recode(struct scalar *digits, const struct scalar *k)
 {
     struct scalar opposite;
     int64_t t = 0;
-    const uint32_t even = (k->v[0] & 1) - 1;
+    const uint32_t even = mask_hide((k->v[0] & 1) - 1);
     for (unsigned i = 0; i < 8; i++) {
         t += (int64_t)wb_scalar_p256.n.v[i] - k->v[i];
         opposite.v[i] = (uint32_t)t ^ (((uint32_t)t ^ k->v[i]) & ~even);
@@ -123,12 +125,12 @@ static void take_secret(struct p256_point *entry, const void *table, unsigned wo
                         uint32_t digits)
 {
     /* Bit 3 of digits is the sign of the whole. */
-    const uint32_t negative = (digits >> 3 & 1) - 1; /* all ones for - */
+    const uint32_t negative = mask_hide((digits >> 3 & 1) - 1); /* all ones for - */
     const uint32_t index = (digits ^ negative) & 7;
     uint32_t masks[8];
     uint32_t sum[24];
     for (uint32_t j = 0; j < 8; j++) {
-        masks[j] = (uint32_t)0 - (((j ^ index) - 1) >> 31);
+        masks[j] = mask_equal(j, index);
     }
     const uint32_t *at = table;
     for (unsigned i = 0; i < words; i++) {
@@ -151,7 +153,7 @@ static void add_last(struct p256_point *p, const struct p256_point *q)
     struct p256_point twice = *q;
     point_double(&twice);
     point_add(p, &q->x, &q->y, &q->z);
-    const uint32_t same = (uint32_t)0 - (uint32_t)wb_p256_field_is_zero(&p->z);
+    const uint32_t same = mask_hide((uint32_t)0 - (uint32_t)wb_p256_field_is_zero(&p->z));
     wb_p256_field_select(&p->x, &twice.x, same);
     wb_p256_field_select(&p->y, &twice.y, same);
     wb_p256_field_select(&p->z, &twice.z, same);
@@ -189,6 +191,7 @@ void wb_p256_mul_base(struct p256_point *out, const struct scalar *k)
     negate_y(out, negative);
     wb_wipe(&digits, sizeof digits);
     wb_wipe(&entry, sizeof entry);
+    wb_wipe_stack();
 }
 
 /* table[i] = (2 i + 1) p */
@@ -227,6 +230,7 @@ void wb_p256_mul(struct p256_point *out, const struct scalar *k, const struct p2
     negate_y(out, negative);
     wb_wipe(&digits, sizeof digits);
     wb_wipe(&entry, sizeof entry);
+    wb_wipe_stack();
 }
 
 /* ---- two points, public scalars ----------------------------------------------------------- */
