@@ -301,15 +301,15 @@ struct wb_tls_keys { /* one direction */
 /* State that only the handshake needs; lies at the start of wb_tls_mem.work. */
 struct wb_tls_work {
     struct wb_tls_hash transcript;
-    uint8_t random[32]; /* client: of its ClientHello */
+    uint8_t random[32]; /* client: of its ClientHello; server: session id to be echoed */
     uint8_t share_private_key[WB_TLS_GROUP_RANDOM_MAX];
     uint8_t secret[48];        /* master secret */
     uint8_t client_secret[48]; /* client_application_traffic_secret_0 until its Finished */
     uint8_t digest[48];        /* transcript hash before CertificateVerify or Finished */
-    uint8_t session_id[32];    /* server: to be echoed */
     const struct wb_tls_credential *credential;
     const uint8_t *run; /* outgoing message: bytes that go next */
     wb_unix_s unix_now;
+    wb_unix_s ticket_until; /* server: end of the offered ticket's life */
     uint32_t run_left;
     uint32_t list_left; /* incoming: bytes left of extensions or certificates */
     uint32_t certs_left;
@@ -322,6 +322,8 @@ struct wb_tls_work {
     uint16_t shares;
     uint8_t ext_message;
     uint8_t session_id_len;
+    uint8_t psk_count;  /* server: identities in pre_shared_key */
+    uint8_t psk_index;  /* server: the chosen one + 1, 0: none */
     uint8_t cert_index; /* outgoing: certificate of our chain */
     bool is_transcript_on, is_hello_prefix, is_leaf_seen, has_share, has_version, has_group,
         is_hello_retried, is_certificate_requested, has_peer_certificate, is_name_sent,
@@ -345,7 +347,8 @@ struct wb_tls {
     uint32_t tx_len;
     uint32_t tx_fill; /* content of the record that is being filled behind them */
     uint32_t tx_room; /* what it can take in all */
-    uint8_t *session; /* client: offered, then received; NULL: none */
+    const struct resumption *resumption; /* client: NULL: none */
+    uint8_t *session;                    /* client: offered, then received; NULL: none */
     uint8_t *exporter_secret;
     struct wb_tls_keys in;
     struct wb_tls_keys out;

@@ -68,12 +68,12 @@ static enum wb_err check_mem(struct wb_tls *tls, const struct wb_tls_mem *mem)
 enum wb_err wb_tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
                         const struct wb_tls_mem *mem, wb_ms now, wb_unix_s unix_now)
 {
-    return wb_tls_init_with(tls, cfg, mem, NULL, now, unix_now);
+    return tls_init(tls, cfg, mem, NULL, NULL, now, unix_now);
 }
 
-enum wb_err wb_tls_init_with(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
-                             const struct wb_tls_mem *mem, const struct wb_tls_more *more,
-                             wb_ms now, wb_unix_s unix_now)
+enum wb_err tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg, const struct wb_tls_mem *mem,
+                     const struct wb_tls_more *more, const struct resumption *resumption, wb_ms now,
+                     wb_unix_s unix_now)
 {
     memset(tls, 0, sizeof *tls);
     tls->is_failed = true; /* until everything is in order */
@@ -101,6 +101,7 @@ enum wb_err wb_tls_init_with(struct wb_tls *tls, const struct wb_tls_cfg *cfg,
         tls->deadline = now + cfg->handshake_timeout_ms;
     }
     if (more != NULL) {
+        tls->resumption = more->session != NULL ? resumption : NULL;
         tls->exporter_secret = more->exporter_secret;
         tls->session = more->session;
         tls->session_cap =
@@ -566,6 +567,11 @@ uint16_t wb_tls_suite(const struct wb_tls *tls)
 uint16_t wb_tls_group(const struct wb_tls *tls)
 {
     return tls->has_group ? tls_group(tls)->id : 0;
+}
+
+size_t wb_tls_session(const struct wb_tls *tls)
+{
+    return tls->is_connected || tls->is_failed ? tls->session_len : 0;
 }
 
 bool wb_tls_is_resumed(const struct wb_tls *tls)

@@ -136,6 +136,7 @@ static enum wb_err write_hello(struct wb_tls *tls)
     size_t extensions_at = w.len;
     wb_write_be16(&w, 0);
     write_extensions(tls, &w);
+    size_t binders_len = tls->resumption != NULL ? tls->resumption->write_psk(tls, &w) : 0;
     if (w.err != WB_OK) {
         return wb_fault_set(&tls->fault, WB_ERR_SPACE,
                             TEXT("ClientHello does not fit into the send buffer"),
@@ -145,6 +146,10 @@ static enum wb_err write_hello(struct wb_tls *tls)
     patch_be16(tls->tx + 7, w.len - RECORD_HEADER_LEN - 4);
     patch_be16(tls->tx + suites_at, suites_len);
     patch_be16(tls->tx + extensions_at, w.len - extensions_at - 2);
+    if (binders_len > 0) {
+        tls->resumption->fill_binder(tls, tls->tx + RECORD_HEADER_LEN, w.len - RECORD_HEADER_LEN,
+                                     binders_len);
+    }
     tls->tx_at = 0;
     tls->tx_len = (uint32_t)w.len;
     if (work->is_hello_retried) {
@@ -304,6 +309,11 @@ static enum wb_err read_version(struct wb_tls *tls, struct wb_reader *r)
     return WB_OK;
 }
 
+static enum wb_err read_psk(struct wb_tls *tls, struct wb_reader *r)
+{
+    return tls->resumption->read_psk(tls, r); /* it was offered, so it is there */
+}
+
 /* In a HelloRetryRequest only the group stands; it must be one that we support and sent no share
  * for. */
 static enum wb_err read_key_share(struct wb_tls *tls, struct wb_reader *r)
@@ -371,7 +381,7 @@ static enum wb_err encrypted_extensions_item(struct wb_tls *tls, const uint8_t *
         return tls_fail(tls, WB_TLS_ALERT_NO_APPLICATION_PROTOCOL, WB_ERR_PROTOCOL,
                         "server does not agree to our application protocol (ALPN)");
     }
-    tls_set_state(tls, STATE_WAIT_CERTIFICATE_OR_REQUEST);
+    tls_set_state(tls, tls->is_resumed ? STATE_WAIT_FINISHED : STATE_WAIT_CERTIFICATE_OR_REQUEST);
     return WB_OK;
 }
 
@@ -437,14 +447,13 @@ static enum wb_err certificate_request_item(struct wb_tls *tls, const uint8_t *i
 
 static enum wb_err ticket_begin(struct wb_tls *tls)
 {
-    return tls_skip(tls, tls->message_left, 0);
+    return tls->resumption != NULL ? tls->resumption->ticket_begin(tls)
+                                   : tls_skip(tls, tls->message_left, 0);
 }
 
 static enum wb_err ticket_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
-    (void)item;
-    (void)len;
-    return tls_done(tls);
+    return tls->resumption != NULL ? tls->resumption->ticket_item(tls, item, len) : tls_done(tls);
 }
 
 /* ---- the role ---- */
@@ -465,6 +474,7 @@ static enum wb_err begin(struct wb_tls *tls)
         draw_key(tls) != WB_OK) {
         return tls_refuse(tls, WB_ERR_ENTROPY, TEXT("no entropy for the handshake"));
     }
+    tls->work->is_psk_offered = tls->session_len > 0;
     return write_hello(tls);
 }
 
@@ -493,6 +503,9 @@ static enum wb_err end_finished(struct wb_tls *tls)
 static void end_flight(struct wb_tls *tls)
 {
     tls_keys_set(tls, &tls->out, tls->work->client_secret);
+    if (tls->resumption != NULL) {
+        tls->resumption->begin(tls);
+    }
     tls_connected(tls);
 }
 
@@ -520,6 +533,7 @@ static const struct extension_reader readers[] = {
     {EXT_SUPPORTED_VERSIONS, read_version},
     {EXT_COOKIE, read_cookie},
     {EXT_KEY_SHARE, read_key_share},
+    {EXT_PRE_SHARED_KEY, read_psk},
     {0, NULL},
 };
 

@@ -3,7 +3,7 @@
  * EncryptedExtensions and CertificateRequest (RFC 8446 §4.1, §4.3). The order of the checks at the
  * end of ClientHello is that of their alerts' severity: version, missing extensions, then what
  * cannot be agreed. */
-#include "tls.h"
+#include "ticket.h"
 
 enum {
     STEP_FIXED,
@@ -15,6 +15,14 @@ enum {
     STEP_SHARE_HEAD,
     STEP_SHARE_PASSED,
     STEP_SHARE,
+    STEP_IDS_LEN,
+    STEP_ID_LEN,
+    STEP_ID,
+    STEP_ID_PASSED,
+    STEP_AGE,
+    STEP_BINDERS_LEN,
+    STEP_BINDER_LEN,
+    STEP_BINDER,
 };
 /* ServerHello without its share: fixed part, session id, three extensions */
 #define HELLO_LEN      (4u + 2u + 32u + 1u + 32u + 2u + 1u + 2u + 6u + 8u + 6u)
@@ -31,6 +39,9 @@ static enum wb_err client_hello_begin(struct wb_tls *tls)
     work->shares = 0;
     work->schemes = 0;
     work->kept_len = 0;
+    work->psk_index = 0;
+    work->has_psk_mode = false;
+    tls->is_resumed = false;
     work->is_name_acked = false;
     work->is_suite_changed = false;
     tls->alpn = 0;
@@ -49,7 +60,7 @@ static enum wb_err read_suites(struct wb_tls *tls, const uint8_t *prefix, size_t
     (void)wb_read_bytes(&r, FIXED_LEN);
     const uint8_t *session_id = wb_read_bytes(&r, session_id_len);
     (void)wb_read_be16(&r);
-    memcpy(work->session_id, session_id, session_id_len);
+    memcpy(work->random, session_id, session_id_len);
     work->session_id_len = (uint8_t)session_id_len;
     uint8_t chosen = 0;
     while (wb_reader_left(&r) >= 2) {
@@ -99,10 +110,10 @@ static enum wb_err check_hello(struct wb_tls *tls)
     if (!work->is_compression_null) {
         return tls_fail_illegal(tls, "ClientHello offers compression");
     }
-    /* §9.2: what a ClientHello without PSK must carry; PSKs are never accepted here */
+    /* §9.2: what a ClientHello must carry; signature_algorithms only without a PSK */
     bool has_groups = tls_extension_seen(tls, EXT_SUPPORTED_GROUPS);
     if (!has_groups || !tls_extension_seen(tls, EXT_KEY_SHARE) ||
-        !tls_extension_seen(tls, EXT_SIGNATURE_ALGORITHMS) ||
+        (!tls->is_resumed && !tls_extension_seen(tls, EXT_SIGNATURE_ALGORITHMS)) ||
         (tls_extension_seen(tls, EXT_PRE_SHARED_KEY) &&
          !tls_extension_seen(tls, EXT_PSK_KEY_EXCHANGE_MODES))) {
         return tls_fail(tls, WB_TLS_ALERT_MISSING_EXTENSION, WB_ERR_PROTOCOL,
@@ -115,7 +126,7 @@ static enum wb_err check_hello(struct wb_tls *tls)
         return tls_fail(tls, WB_TLS_ALERT_HANDSHAKE_FAILURE, WB_ERR_UNSUPPORTED,
                         "client offers no cipher suite that is allowed here");
     }
-    if (tls_credential_choose(tls, &work->scheme) == NULL) {
+    if (!tls->is_resumed && tls_credential_choose(tls, &work->scheme) == NULL) {
         return tls_fail(tls, WB_TLS_ALERT_HANDSHAKE_FAILURE, WB_ERR_UNSUPPORTED,
                         "client accepts no signatures of our keys");
     }
@@ -138,10 +149,26 @@ static bool is_asking(const struct wb_tls *tls)
     return tls->cfg->request_client_certificate || tls->cfg->require_client_certificate;
 }
 
+/* The ticket is good and its binder right: taken unless it was used before. */
+static void choose_psk(struct wb_tls *tls)
+{
+    const struct wb_tls_cfg *cfg = tls->cfg;
+    struct wb_tls_work *work = tls->work;
+    bool is_taken = work->psk_index > 0 && work->has_psk_mode && work->has_share &&
+                    (cfg->ticket_use == NULL ||
+                     cfg->ticket_use(cfg->ticket_ctx, work->client_secret, work->ticket_until));
+    tls->is_resumed = is_taken;
+    tls->has_peer = is_taken && work->is_peer_known;
+    if (!is_taken) {
+        memset(&tls->peer, 0, sizeof tls->peer);
+    }
+}
+
 static enum wb_err end_hello(struct wb_tls *tls)
 {
     struct wb_tls_work *work = tls->work;
     WB_TRY(tls_done(tls));
+    choose_psk(tls);
     WB_TRY(check_hello(tls));
     bool has_early_data = tls_extension_seen(tls, EXT_EARLY_DATA);
     if (work->is_hello_retried && has_early_data) {
@@ -165,11 +192,13 @@ static enum wb_err end_hello(struct wb_tls *tls)
     tls->has_group = true;
     work->credential = tls_credential_choose(tls, &work->scheme);
     tls->flight = FLIGHT_SERVER_HELLO;
-    tls_set_state(tls, is_asking(tls) ? STATE_WAIT_CLIENT_CERTIFICATE : STATE_WAIT_CLIENT_FINISHED);
+    tls_set_state(tls, is_asking(tls) && !tls->is_resumed ? STATE_WAIT_CLIENT_CERTIFICATE
+                                                          : STATE_WAIT_CLIENT_FINISHED);
     return WB_OK;
 }
 
 static enum wb_err share_item(struct wb_tls *tls, const uint8_t *item, size_t len);
+static enum wb_err psk_item(struct wb_tls *tls, const uint8_t *item, size_t len);
 
 static enum wb_err client_hello_item(struct wb_tls *tls, const uint8_t *item, size_t len)
 {
@@ -194,6 +223,14 @@ static enum wb_err client_hello_item(struct wb_tls *tls, const uint8_t *item, si
     case STEP_SHARE_HEAD:
     case STEP_SHARE_PASSED:
     case STEP_SHARE: return share_item(tls, item, len);
+    case STEP_IDS_LEN:
+    case STEP_ID_LEN:
+    case STEP_ID:
+    case STEP_ID_PASSED:
+    case STEP_AGE:
+    case STEP_BINDERS_LEN:
+    case STEP_BINDER_LEN:
+    case STEP_BINDER: return psk_item(tls, item, len);
     case STEP_EXT_END: return end_hello(tls);
     default: return tls_extensions_item(tls, item, len);
     }
@@ -335,6 +372,111 @@ static enum wb_err share_item(struct wb_tls *tls, const uint8_t *item, size_t le
     return tls_want(tls, 4, STEP_SHARE_HEAD);
 }
 
+static enum wb_err read_psk_modes(struct wb_tls *tls, struct wb_reader *r)
+{
+    size_t len = wb_read_u8(r);
+    if (len == 0 || len != wb_reader_left(r)) {
+        return tls_fail_decode(tls, "psk_key_exchange_modes is malformed");
+    }
+    while (wb_reader_left(r) > 0) {
+        if (wb_read_u8(r) == 1) { /* psk_dhe_ke */
+            tls->work->has_psk_mode = true;
+        }
+    }
+    return WB_OK;
+}
+
+/* Identities: the first ticket that opens is chosen. */
+static enum wb_err identity_item(struct wb_tls *tls, uint8_t *item, size_t len)
+{
+    struct wb_tls_work *work = tls->work;
+    if (tls->step == STEP_ID_LEN) {
+        uint32_t id_len = (uint32_t)item[0] << 8 | item[1];
+        if (id_len == 0 || work->certs_left < 2 + id_len + 4 || work->psk_count == 255) {
+            return tls_fail_decode(tls, "pre_shared_key is malformed");
+        }
+        work->certs_left -= 2 + id_len + 4;
+        work->psk_count++;
+        bool is_tried = work->psk_index == 0 && id_len <= TICKET_LEN_MAX &&
+                        id_len <= tls->scratch_cap - work->kept_len;
+        return is_tried ? tls_want(tls, id_len, STEP_ID) : tls_skip(tls, id_len, STEP_ID_PASSED);
+    }
+    if (tls->step == STEP_ID && ticket_open(tls, item, len)) {
+        work->psk_index = work->psk_count;
+        memcpy(work->client_secret, work->digest, 16); /* the ticket's name */
+    }
+    return tls_want(tls, 4, STEP_AGE); /* its age matters for early data only */
+}
+
+static enum wb_err binder_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+{
+    struct wb_tls_work *work = tls->work;
+    uint8_t expected[48];
+    if (tls->step == STEP_BINDER_LEN) {
+        if (item[0] < 32 || work->certs_left < 1u + item[0]) {
+            return tls_fail_decode(tls, "pre_shared_key is malformed");
+        }
+        work->certs_left -= 1u + item[0];
+        work->cert_index++;
+        return tls_want(tls, item[0], STEP_BINDER);
+    }
+    if (work->cert_index == work->psk_index) {
+        tls_psk_binder(tls, work->secret, work->digest, expected);
+        if (len != tls_hash_len(tls) || !wb_ct_equal(expected, item, len)) {
+            return tls_fail(tls, WB_TLS_ALERT_DECRYPT_ERROR, WB_ERR_AUTH,
+                            "client does not hold the key of its ticket (binder differs)");
+        }
+    }
+    if (work->certs_left > 0) {
+        return tls_want(tls, 1, STEP_BINDER_LEN);
+    }
+    if (work->cert_index != work->psk_count) {
+        return tls_fail_illegal(tls, "pre_shared_key has not one binder an identity");
+    }
+    return tls_extensions_next(tls);
+}
+
+/* pre_shared_key (§4.2.11), item by item: certs_left counts down a list, list_left (the last
+ * extension's) is 0 here. */
+static enum wb_err psk_item(struct wb_tls *tls, const uint8_t *item, size_t len)
+{
+    struct wb_tls_work *work = tls->work;
+    switch (tls->step) {
+    case STEP_IDS_LEN: {
+        uint32_t ids_len = (uint32_t)item[0] << 8 | item[1];
+        work->psk_count = 0;
+        work->cert_index = 0;
+        if (ids_len < 7 || ids_len > tls->message_left) {
+            return tls_fail_decode(tls, "pre_shared_key is malformed");
+        }
+        work->certs_left = ids_len;
+        return tls_want(tls, 2, STEP_ID_LEN);
+    }
+    case STEP_AGE:
+        if (work->certs_left > 0) {
+            return work->certs_left < 7 ? tls_fail_decode(tls, "pre_shared_key is malformed")
+                                        : tls_want(tls, 2, STEP_ID_LEN);
+        }
+        tls_transcript_digest(tls, work->digest); /* what the binders cover ends here */
+        return tls_want(tls, 2, STEP_BINDERS_LEN);
+    case STEP_BINDERS_LEN:
+        work->certs_left = (uint32_t)item[0] << 8 | item[1];
+        if (work->certs_left < 33 || work->certs_left != tls->message_left) {
+            return tls_fail_decode(tls, "pre_shared_key is malformed");
+        }
+        return tls_want(tls, 1, STEP_BINDER_LEN);
+    case STEP_BINDER_LEN:
+    case STEP_BINDER: return binder_item(tls, item, len);
+    default: return identity_item(tls, tls_scratch(tls), len);
+    }
+}
+
+static bool has_tickets(const struct wb_tls *tls)
+{
+    return tls->cfg->tickets != NULL && tls->cfg->tickets->lifetime_s > 0 &&
+           tls->work->unix_now > 0;
+}
+
 static enum wb_err begin_extension(struct wb_tls *tls, uint16_t type, size_t len)
 {
     if (type == EXT_KEY_SHARE) {
@@ -343,6 +485,10 @@ static enum wb_err begin_extension(struct wb_tls *tls, uint16_t type, size_t len
         }
         tls->work->certs_left = (uint32_t)len - 2;
         return tls_want(tls, 2, STEP_SHARES_LEN);
+    }
+    if (type == EXT_PRE_SHARED_KEY && tls->suite != 0 && has_tickets(tls) &&
+        !tls->work->is_suite_changed) {
+        return tls_want(tls, 2, STEP_IDS_LEN);
     }
     return tls_skip(tls, len, STEP_EXT_NEXT);
 }
@@ -378,7 +524,7 @@ static void write_hello(struct wb_tls *tls, struct wb_writer *w, const uint8_t r
     wb_write_be16(w, VERSION_LEGACY);
     wb_write_bytes(w, random, 32);
     wb_write_u8(w, tls->work->session_id_len);
-    wb_write_bytes(w, tls->work->session_id, tls->work->session_id_len);
+    wb_write_bytes(w, tls->work->random, tls->work->session_id_len);
     wb_write_be16(w, tls_suite(tls)->id);
     wb_write_u8(w, 0);
     wb_write_be16(w, (uint16_t)extensions_len);
@@ -412,7 +558,7 @@ enum wb_err tls_server_hello_write(struct wb_tls *tls, struct wb_writer *w)
         cfg->random(cfg->random_ctx, work->share_private_key, group->random_len) != WB_OK) {
         return WB_ERR_ENTROPY;
     }
-    write_hello(tls, w, random, 8u + group->server_share_len + 6u);
+    write_hello(tls, w, random, 8u + group->server_share_len + 6u + (tls->is_resumed ? 6u : 0u));
     wb_write_be16(w, EXT_KEY_SHARE);
     wb_write_be16(w, (uint16_t)(group->server_share_len + 4));
     wb_write_be16(w, group->id);
@@ -421,6 +567,11 @@ enum wb_err tls_server_hello_write(struct wb_tls *tls, struct wb_writer *w)
     WB_TRY(group->answer(w->buf + w->len, secret, work->share_private_key, tls_kept(tls)));
     w->len += group->server_share_len;
     write_version(w);
+    if (tls->is_resumed) {
+        wb_write_be16(w, EXT_PRE_SHARED_KEY);
+        wb_write_be16(w, 2);
+        wb_write_be16(w, (uint16_t)(work->psk_index - 1));
+    }
     (void)finish(w);
     (void)tls_keep(tls, secret, group->secret_len);
     wb_wipe(secret, sizeof secret);
@@ -556,10 +707,27 @@ static bool step_flight(struct wb_tls *tls)
     case FLIGHT_HELLO_END: return end_hello_flight(tls);
     case FLIGHT_ENCRYPTED_EXTENSIONS:
         tls_set_run(tls, buf, encrypted_extensions_write(tls, &w),
-                    is_asking(tls) ? FLIGHT_CERTIFICATE_REQUEST : FLIGHT_CERTIFICATE);
+                    tls->is_resumed  ? FLIGHT_FINISHED
+                    : is_asking(tls) ? FLIGHT_CERTIFICATE_REQUEST
+                                     : FLIGHT_CERTIFICATE);
         return true;
     case FLIGHT_CERTIFICATE_REQUEST:
         tls_set_run(tls, buf, certificate_request_write(tls, &w), FLIGHT_CERTIFICATE);
+        return true;
+    case FLIGHT_TICKET: {
+        size_t len = ticket_write(tls, buf, tls->scratch_cap);
+        tls->flight = FLIGHT_TICKET_END;
+        if (len > 0) {
+            tls_set_run(tls, buf, len, FLIGHT_TICKET_END);
+        }
+        return true;
+    }
+    case FLIGHT_TICKET_END:
+        if (tls->is_record_open) {
+            tls_record_end(tls, TYPE_HANDSHAKE);
+        }
+        tls->flight = FLIGHT_NONE;
+        tls_connected(tls);
         return true;
     default: return false;
     }
@@ -594,7 +762,11 @@ static enum wb_err end_certificates(struct wb_tls *tls, bool has_leaf)
 static enum wb_err end_finished(struct wb_tls *tls)
 {
     tls_keys_set(tls, &tls->in, tls->work->client_secret);
-    tls_connected(tls);
+    if (has_tickets(tls) && tls->work->has_psk_mode) { /* connected once it is sealed */
+        tls->flight = FLIGHT_TICKET;
+    } else {
+        tls_connected(tls);
+    }
     return WB_OK;
 }
 
@@ -621,6 +793,7 @@ static const struct extension_reader readers[] = {
     {EXT_ALPN, read_alpn},
     {EXT_RECORD_SIZE_LIMIT, tls_read_record_size_limit},
     {EXT_SUPPORTED_VERSIONS, read_versions},
+    {EXT_PSK_KEY_EXCHANGE_MODES, read_psk_modes},
     {0, NULL},
 };
 

@@ -18,6 +18,9 @@ static const struct message_row *find_row(const struct wb_tls *tls, uint8_t type
 
 static uint8_t *item_memory(struct wb_tls *tls, size_t *cap)
 {
+    if (tls->step == STEP_SESSION_NONCE || tls->step == STEP_SESSION_TICKET) {
+        return tls->resumption->body(tls, cap);
+    }
     if (tls->work == NULL) {
         *cap = sizeof tls->small;
         return tls->small;
@@ -29,6 +32,7 @@ static uint8_t *item_memory(struct wb_tls *tls, size_t *cap)
 static enum wb_err want(struct wb_tls *tls, size_t have, size_t len, uint8_t step)
 {
     size_t cap;
+    tls->step = step;
     (void)item_memory(tls, &cap);
     if (len > tls->message_left) {
         return tls_fail_decode(tls, "handshake message is shorter than its fields say");
@@ -42,7 +46,6 @@ static enum wb_err want(struct wb_tls *tls, size_t have, size_t len, uint8_t ste
     }
     tls->item_have = (uint32_t)have;
     tls->item_want = (uint32_t)(have + len);
-    tls->step = step;
     return WB_OK;
 }
 

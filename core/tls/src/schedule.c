@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* The key schedule of RFC 8446 §7.1, without PSK:
+/* The key schedule of RFC 8446 §7.1, the PSK being zero or that
+ * of a ticket:
  *
- *   0 -> Extract(0) = early -> "derived" -> Extract(ECDHE) = handshake -> "c hs traffic", "s hs
+ *   0 -> Extract(PSK) = early -> "derived" -> Extract(ECDHE) = handshake -> "c hs traffic", "s hs
  * traffic"
  *                                               -> "derived" -> Extract(0) = master -> "c/s ap
  * traffic"
@@ -92,22 +93,39 @@ static void extract(const struct wb_tls *tls, const uint8_t *salt, const uint8_t
                            1, out);
 }
 
+/* Derive-Secret with an empty transcript. */
+static void derive_empty(const struct wb_tls *tls, const uint8_t *secret, const char *label,
+                         uint8_t *out)
+{
+    struct wb_tls_hash hash;
+    uint8_t digest[WB_HASH_LEN_MAX];
+    size_t hash_len = tls_hash_len(tls);
+    tls->cfg->crypto->hash_init(&hash, (enum wb_hash_id)tls_suite(tls)->hash);
+    tls->cfg->crypto->hash_final(&hash, digest);
+    tls_expand_label(tls, secret, label, digest, hash_len, out, hash_len);
+}
+
 /* Derive-Secret(secret, "derived", "") and Extract with the next input. */
 static void next_stage(const struct wb_tls *tls, uint8_t *secret, const uint8_t *ikm,
                        size_t ikm_len)
 {
-    struct wb_tls_hash hash;
-    uint8_t digest[WB_HASH_LEN_MAX];
     uint8_t salt[48];
-    size_t hash_len = tls_hash_len(tls);
-    tls->cfg->crypto->hash_init(&hash, (enum wb_hash_id)tls_suite(tls)->hash);
-    tls->cfg->crypto->hash_final(&hash, digest);
-    tls_expand_label(tls, secret, "derived", digest, hash_len, salt, hash_len);
+    derive_empty(tls, secret, "derived", salt);
     extract(tls, salt, ikm, ikm_len, secret);
     wb_wipe(salt, sizeof salt);
 }
 
 static const uint8_t zeros[48];
+
+void tls_psk_binder(const struct wb_tls *tls, const uint8_t *psk, const uint8_t *digest,
+                    uint8_t *mac)
+{
+    uint8_t secret[WB_HASH_LEN_MAX];
+    extract(tls, zeros, psk, tls_hash_len(tls), secret);
+    derive_empty(tls, secret, "res binder", secret);
+    tls_finished_mac(tls, secret, digest, mac);
+    wb_wipe(secret, sizeof secret);
+}
 
 void tls_schedule_handshake(struct wb_tls *tls, const uint8_t *shared_secret, size_t len)
 {
@@ -117,8 +135,8 @@ void tls_schedule_handshake(struct wb_tls *tls, const uint8_t *shared_secret, si
     size_t hash_len = tls_hash_len(tls);
     bool is_client = tls_is_client(tls);
 
-    extract(tls, zeros, zeros, hash_len, secret); /* early secret */
-    next_stage(tls, secret, shared_secret, len);  /* handshake secret */
+    extract(tls, zeros, tls->is_resumed ? tls->work->secret : zeros, hash_len, secret); /* early */
+    next_stage(tls, secret, shared_secret, len); /* handshake secret */
     tls_transcript_digest(tls, digest);
     tls_expand_label(tls, secret, "c hs traffic", digest, hash_len, traffic, hash_len);
     tls_keys_set(tls, is_client ? &tls->out : &tls->in, traffic);
@@ -143,6 +161,10 @@ void tls_schedule_application(struct wb_tls *tls)
     tls_expand_label(tls, tls->work->secret, "s ap traffic", digest, hash_len, traffic, hash_len);
     tls_keys_set(tls, tls_is_client(tls) ? &tls->in : &tls->out, traffic);
     wb_wipe(traffic, sizeof traffic);
+    if (tls->exporter_secret != NULL) {
+        tls_expand_label(tls, tls->work->secret, "exp master", digest, hash_len,
+                         tls->exporter_secret, hash_len);
+    }
 }
 
 void tls_finished_mac(const struct wb_tls *tls, const uint8_t *traffic_secret,

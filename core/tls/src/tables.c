@@ -14,6 +14,11 @@ const struct suite *tls_suite(const struct wb_tls *tls)
     return &suites[tls->suite - 1];
 }
 
+uint8_t tls_suite_hash(uint8_t suite)
+{
+    return suite > 0 && suite <= WB_ARRAY_LEN(suites) ? suites[suite - 1].hash : 0xff;
+}
+
 size_t tls_hash_len(const struct wb_tls *tls)
 {
     return wb_hash_len((enum wb_hash_id)tls_suite(tls)->hash);

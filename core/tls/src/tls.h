@@ -70,6 +70,8 @@ uint8_t tls_suite_find(const struct wb_tls_cfg *cfg, uint16_t id);
 /* The configuration's suites in order: id of the index-th, 0 behind the last. */
 uint16_t tls_suite_at(const struct wb_tls_cfg *cfg, size_t index);
 size_t tls_hash_len(const struct wb_tls *tls);
+/* Hash of a suite given by row + 1; of none: 0xff. */
+uint8_t tls_suite_hash(uint8_t suite);
 
 /* ---- groups and signatures ---- */
 
@@ -162,7 +164,26 @@ enum state {
 
 void tls_set_state(struct wb_tls *tls, enum state state);
 
+/* ---- session.c: a client's resumption, behind a table so that not everybody links it ---- */
+
+struct resumption {
+    /* Writes the extensions into ClientHello; returns the length of the binders at its end. */
+    size_t (*write_psk)(struct wb_tls *tls, struct wb_writer *w);
+    /* Computes the binder of a ClientHello that is complete otherwise. */
+    void (*fill_binder)(struct wb_tls *tls, uint8_t *message, size_t len, size_t binders_len);
+    enum wb_err (*read_psk)(struct wb_tls *tls, struct wb_reader *r);
+    void (*begin)(struct wb_tls *tls);
+    enum wb_err (*ticket_begin)(struct wb_tls *tls);
+    enum wb_err (*ticket_item)(struct wb_tls *tls, const uint8_t *item, size_t len);
+    /* Where the bytes of steps STEP_SESSION_… are gathered. */
+    uint8_t *(*body)(const struct wb_tls *tls, size_t *cap);
+};
+
 /* ---- engine.c ---- */
+
+enum wb_err tls_init(struct wb_tls *tls, const struct wb_tls_cfg *cfg, const struct wb_tls_mem *mem,
+                     const struct wb_tls_more *more, const struct resumption *resumption, wb_ms now,
+                     wb_unix_s unix_now) WB_MUST_USE;
 
 /* Ends the connection: fault (the first one stays), alert, event. Returns the fault's code. */
 enum wb_err tls_fail_text(struct wb_tls *tls, enum wb_tls_alert alert, enum wb_err code,
@@ -238,7 +259,11 @@ void tls_transcript_restart(struct wb_tls *tls);
 void tls_keys_set(const struct wb_tls *tls, struct wb_tls_keys *keys, const uint8_t *secret);
 /* KeyUpdate of one direction. */
 void tls_keys_update(const struct wb_tls *tls, struct wb_tls_keys *keys);
-/* After ServerHello: handshake keys in both directions, then the master secret. */
+/* The binder (§4.2.11.2) of a PSK in work->secret over a transcript digest. */
+void tls_psk_binder(const struct wb_tls *tls, const uint8_t *psk, const uint8_t *digest,
+                    uint8_t *mac);
+/* After ServerHello (resumed: the PSK lies in work->secret): handshake keys in both directions,
+ * then the master secret. */
 void tls_schedule_handshake(struct wb_tls *tls, const uint8_t *shared_secret, size_t len);
 /* After the server's Finished: the server's direction at once, the client's into
  * work->client_secret. */
@@ -253,6 +278,8 @@ void tls_finished_mac(const struct wb_tls *tls, const uint8_t *traffic_secret,
 enum wb_err tls_messages_feed(struct wb_tls *tls, const uint8_t *data, size_t len) WB_MUST_USE;
 
 #define STEP_DONE 0xffu
+/* A client's ticket is gathered in its session, not in the scratch. */
+enum { STEP_SESSION_NONCE = 0xe0, STEP_SESSION_TICKET };
 
 /* The parser takes messages item by item. An item handler gets the item it asked for, and asks for
  * the next: */
