@@ -12,7 +12,7 @@
 #define SLOT      (MESSAGE + WB_XRCE_SLOT_LEN)
 #define SAMPLE    4096
 #define OBJECTS   32
-#define LOG       64
+#define LOG       128
 #define LOG_BYTES 8192
 
 #define PARTICIPANT WB_XRCE_ID(1, WB_XRCE_PARTICIPANT)

@@ -298,6 +298,76 @@ static void client_asks_as_the_reference(void **state)
     assert_int_equal(wb_xrce_client_state(&client), WB_XRCE_CLIENT_CLOSED);
 }
 
+/* The shape of PX4's uxrce_dds_client: participant by XML, REPLACE only, samples best effort. */
+static void client_asks_as_px4(void **state)
+{
+    (void)state;
+    const uint8_t replace = WB_XRCE_FLAG_REPLACE;
+    const uint16_t participant = 0x0011;
+    struct wb_xrce_description d;
+    load("udp-px4.pcap", false);
+    start();
+    wb_xrce_client_ping(&client, now);
+    flush();
+    assert_ok(wb_xrce_client_open(&client, now));
+    flush();
+    wb_xrce_client_sync(&client, now);
+    flush();
+    assert_ok(wb_xrce_client_create_text(
+        &client, participant, 0, replace, WB_XRCE_XML,
+        WB_CDR_STR("<dds><participant><rtps><name>/px4_micro_xrce_dds</name></rtps></participant>"
+                   "</dds>"),
+        0, NULL));
+    flush();
+    d = (struct wb_xrce_description){.kind = WB_XRCE_TOPIC,
+                                     .name = WB_CDR_STR("rt/fmu/out/vehicle_status"),
+                                     .type = WB_CDR_STR("px4_msgs::msg::dds_::VehicleStatus_")};
+    assert_ok(wb_xrce_client_create(&client, 0x0102, participant, replace, &d, 0, NULL));
+    d = (struct wb_xrce_description){.kind = WB_XRCE_PUBLISHER};
+    assert_ok(wb_xrce_client_create(&client, 0x0103, participant, replace, &d, 0, NULL));
+    d = (struct wb_xrce_description){
+        .kind = WB_XRCE_DATAWRITER,
+        .topic = 0x0102,
+        .qos = {.has_qos = true, .flags = WB_XRCE_QOS_KEEP_LAST | WB_XRCE_QOS_TRANSIENT_LOCAL}};
+    assert_ok(wb_xrce_client_create(&client, 0x0105, 0x0103, replace, &d, 0, NULL));
+    flush();
+    d = (struct wb_xrce_description){.kind = WB_XRCE_TOPIC,
+                                     .name = WB_CDR_STR("rt/fmu/in/vehicle_command"),
+                                     .type = WB_CDR_STR("px4_msgs::msg::dds_::VehicleCommand_")};
+    assert_ok(wb_xrce_client_create(&client, 0x8002, participant, replace, &d, 0, NULL));
+    d = (struct wb_xrce_description){.kind = WB_XRCE_SUBSCRIBER};
+    assert_ok(wb_xrce_client_create(&client, 0x8004, participant, replace, &d, 0, NULL));
+    d = (struct wb_xrce_description){
+        .kind = WB_XRCE_DATAREADER,
+        .topic = 0x8002,
+        .qos = {.has_qos = true, .flags = WB_XRCE_QOS_KEEP_LAST, .has_depth = true, .depth = 2}};
+    assert_ok(wb_xrce_client_create(&client, 0x8006, 0x8004, replace, &d, 0, NULL));
+    flush();
+    assert_ok(wb_xrce_client_read(
+        &client, 0x8006, WB_XRCE_STREAM_BEST_EFFORT,
+        &(struct wb_xrce_delivery){.samples_max = WB_XRCE_SAMPLES_UNLIMITED}, NULL));
+    flush();
+    for (int i = 0; i < 40; i++) {
+        uint8_t sample[88] = {0};
+        sample[0] = (uint8_t)(snprintf((char *)sample + 4, 20, "hello %d", i) + 1);
+        assert_ok(wb_xrce_client_write(&client, 0x0105, WB_XRCE_STREAM_BEST_EFFORT, sample,
+                                       sizeof sample, NULL));
+        flush();
+    }
+    wb_xrce_client_ping(&client, now);
+    flush();
+    assert_ok(wb_xrce_client_read(&client, 0x8006, WB_XRCE_STREAM_NONE,
+                                  &(struct wb_xrce_delivery){0}, NULL));
+    flush();
+    assert_ok(wb_xrce_client_delete(&client, 0x8006, NULL));
+    assert_ok(wb_xrce_client_delete(&client, 0x0105, NULL));
+    assert_ok(wb_xrce_client_delete(&client, participant, NULL));
+    flush();
+    wb_xrce_client_close(&client, now);
+    flush();
+    compare();
+}
+
 /* The reference agent's messages mean something to our client: nothing in them is dropped. */
 static void client_understands_the_reference_agent(void **state)
 {
@@ -333,6 +403,7 @@ int main(void)
         cmocka_unit_test(agent_answers_the_bin_session_as_the_reference),
         cmocka_unit_test(agent_answers_the_px4_session_as_the_reference),
         cmocka_unit_test(client_asks_as_the_reference),
+        cmocka_unit_test(client_asks_as_px4),
         cmocka_unit_test(client_understands_the_reference_agent),
     };
     if (!capture_available()) {
