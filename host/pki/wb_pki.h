@@ -10,6 +10,7 @@
 #define WB_PKI_H
 
 #include "wb_base.h"
+#include "wb_libcrypto.h"
 #include "wb_tls.h"
 #include "wb_x509.h"
 
@@ -42,7 +43,8 @@ struct wb_pki_identity {
     uint8_t der[WB_PKI_CHAIN_MAX][WB_PKI_CERT_MAX];
     struct wb_bytes chain[WB_PKI_CHAIN_MAX];
     size_t chain_count;
-    struct wb_pki_key key;
+    struct wb_pki_key key;              /* zeros when the key is none of Ed25519 */
+    struct wb_libcrypto_key *other_key; /* P-256, RSA; NULL: key is it. Owned */
     struct wb_tls_credential credential;
 };
 
@@ -144,14 +146,15 @@ enum wb_err wb_pki_anchors_load(struct wb_pki_anchors *anchors, const char *path
 /* Makes an authority the only trust anchor. */
 enum wb_err wb_pki_anchors_from_ca(struct wb_pki_anchors *anchors, const struct wb_pki_ca *ca,
                                    wb_pki_err_text err_text) WB_MUST_USE;
-/* Loads chain (leaf first) and key and proves that they belong together. */
+/* Loads chain (leaf first) and key and proves that they belong together. Keys: Ed25519 in PKCS#8;
+ * P-256 and RSA in any form that libcrypto reads. */
 enum wb_err wb_pki_identity_load(struct wb_pki_identity *identity, const char *cert_path,
                                  const char *key_path, wb_pki_err_text err_text) WB_MUST_USE;
 /* Makes an identity of a certificate and key in memory; both are copied. */
 enum wb_err wb_pki_identity_set(struct wb_pki_identity *identity, const void *cert_der,
                                 size_t cert_len, const struct wb_pki_key *key,
                                 wb_pki_err_text err_text) WB_MUST_USE;
-/* Wipes the private key. */
+/* Wipes the private key; the identity must have been loaded, set or zeroed before. */
 void wb_pki_identity_wipe(struct wb_pki_identity *identity);
 
 /* What `wasmbed up` needs: loads cert_path and key_path when they are there, belong together, were

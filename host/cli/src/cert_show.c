@@ -35,8 +35,8 @@ static int failed(const struct args *args, const char *path, const char *why)
 
 static json_t *hex(const void *data, size_t len)
 {
-    char text[2 * 64 + 1] = "";
-    for (size_t i = 0; i < len && i < 64; i++) {
+    char text[2 * 600 + 1] = ""; /* an RSA key of 4,096 bits has 526 bytes */
+    for (size_t i = 0; i < len && i < 600; i++) {
         snprintf(text + 2 * i, 3, "%02x", ((const uint8_t *)data)[i]);
     }
     return json_string(text);
@@ -82,6 +82,15 @@ static json_t *usages_json(const struct wb_x509_cert *cert)
     return list;
 }
 
+static const char *key_name(unsigned key_type)
+{
+    switch (key_type) {
+    case WB_X509_KEY_P256: return "P-256";
+    case WB_X509_KEY_RSA: return "RSA";
+    default: return "Ed25519";
+    }
+}
+
 static json_t *cert_json(const struct wb_x509_cert *cert)
 {
     struct wb_pki_names names;
@@ -92,13 +101,14 @@ static json_t *cert_json(const struct wb_x509_cert *cert)
     for (size_t i = 0; i < names.count; i++) {
         json_array_append_new(alt_names, json_string(names.names[i]));
     }
-    return json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:o, s:I, s:o}", "type", "certificate",
-        "subject", name_json(cert->subject), "issuer", name_json(cert->issuer), "serial",
-        hex(cert->serial.data, cert->serial.len), "notBefore", time_json(cert->not_before),
-        "notAfter", time_json(cert->not_after), "keyAlgorithm", "Ed25519", "publicKey",
-        hex(cert->public_key, 32), "names", alt_names, "isCA", cert->is_ca, "usages",
-        usages_json(cert), "bytes", (json_int_t)cert->der.len, "sha256", hex(fingerprint, 32));
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:o, s:I, s:o}", "type",
+                     "certificate", "subject", name_json(cert->subject), "issuer",
+                     name_json(cert->issuer), "serial", hex(cert->serial.data, cert->serial.len),
+                     "notBefore", time_json(cert->not_before), "notAfter",
+                     time_json(cert->not_after), "keyAlgorithm", key_name(cert->key_type),
+                     "publicKey", hex(cert->public_key, cert->public_key_len), "names", alt_names,
+                     "isCA", cert->is_ca, "usages", usages_json(cert), "bytes",
+                     (json_int_t)cert->der.len, "sha256", hex(fingerprint, 32));
 }
 
 /* ---- the table ---- */
@@ -258,7 +268,8 @@ static bool check(const struct verify *o, const char *path, struct wb_fault *fau
         .anchor_count = anchors.count,
         .unix_now = o->at > 0 ? o->at : wb_net_unix_s(),
         .purpose = strcmp(o->purpose, "server") == 0 ? WB_X509_SERVER_AUTH : WB_X509_CLIENT_AUTH,
-        .server_name = o->name};
+        .server_name = o->name,
+        .algorithms = wb_x509_algorithms};
     if (wb_x509_parse(&cert, certs.der[0], certs.len[0], fault) != WB_OK ||
         wb_x509_verify(&cert, &rules, NULL, fault) != WB_OK) {
         snprintf(why, WB_PKI_ERR_MAX, "%s%s%s", fault->what, fault->hint != NULL ? "; " : "",

@@ -57,9 +57,9 @@ static void tell_connected(const struct tls_link *l)
 {
     const struct wb_tls_peer *peer = wb_tls_peer(&l->tls);
     const char *alpn = wb_tls_alpn(&l->tls);
-    fprintf(stderr, "%sconnected suite=%s peer=\"%s\" alpn=%s\n", l->name,
+    fprintf(stderr, "%sconnected suite=%s peer=\"%s\" alpn=%s group=%s\n", l->name,
             tls_suite_name(wb_tls_suite(&l->tls)), peer != NULL ? peer->common_name : "",
-            alpn != NULL ? alpn : "-");
+            alpn != NULL ? alpn : "-", tls_group_name(wb_tls_group(&l->tls)));
 }
 
 static void tell_failed(const struct tls_link *l, const struct wb_tls_event *event)

@@ -62,13 +62,14 @@ static void write_page(struct visitor *v, const struct wb_tls *tls, const char *
                        "wasmbed tls server " WASMBED_VERSION "\n"
                        "protocol:      TLS 1.3\n"
                        "cipher suite:  %s\n"
+                       "key exchange:  %s\n"
                        "ALPN:          %s\n"
                        "provider:      %s\n"
                        "your address:  %s\n"
                        "your name:     %s\n"
                        "fingerprint:   %s%s\n",
-                       tls_suite_name(wb_tls_suite(tls)), alpn != NULL ? alpn : "none",
-                       tls->cfg->crypto->name, v->name,
+                       tls_suite_name(wb_tls_suite(tls)), tls_group_name(wb_tls_group(tls)),
+                       alpn != NULL ? alpn : "none", tls->cfg->crypto->name, v->name,
                        peer != NULL ? peer->common_name : "no certificate",
                        peer != NULL ? "sha256:" : "-", fingerprint);
     bool is_head = strcmp(method, "HEAD") == 0;

@@ -8,23 +8,41 @@
 
 #include "wb_libcrypto.h"
 
-static const struct {
+struct code_point {
     uint16_t id;
     const char *name;
-} suites[] = {
+};
+
+static const struct code_point suites[] = {
     {WB_TLS_AES_128_GCM_SHA256, "TLS_AES_128_GCM_SHA256"},
     {WB_TLS_AES_256_GCM_SHA384, "TLS_AES_256_GCM_SHA384"},
     {WB_TLS_CHACHA20_POLY1305_SHA256, "TLS_CHACHA20_POLY1305_SHA256"},
+    {0, NULL},
 };
+
+static const struct code_point groups[] = {
+    {WB_TLS_GROUP_X25519, "X25519"},
+    {WB_TLS_GROUP_SECP256R1, "secp256r1"},
+    {WB_TLS_GROUP_X25519MLKEM768, "X25519MLKEM768"},
+    {0, NULL},
+};
+
+static const char *name_of(const struct code_point *table, uint16_t id)
+{
+    while (table->name != NULL && table->id != id) {
+        table++;
+    }
+    return table->name != NULL ? table->name : "unknown";
+}
 
 const char *tls_suite_name(uint16_t id)
 {
-    for (size_t i = 0; i < WB_ARRAY_LEN(suites); i++) {
-        if (suites[i].id == id) {
-            return suites[i].name;
-        }
-    }
-    return "unknown";
+    return name_of(suites, id);
+}
+
+const char *tls_group_name(uint16_t id)
+{
+    return name_of(groups, id);
 }
 
 static int usage(const struct args *args, const char *what, const char *value)
@@ -55,25 +73,49 @@ static int choose_provider(struct tls_settings *s, const struct args *args)
                                : usage(args, "--provider is core or openssl, not", s->provider);
 }
 
-static int choose_suites(struct tls_settings *s, const struct args *args)
+/* Code points of a list of names, at most max; -1 or the exit code. */
+static int choose(const struct args *args, const struct text_list *names,
+                  const struct code_point *table, const char *what, uint16_t *ids, int max)
 {
-    for (int i = 0; i < s->suites.count; i++) {
-        size_t row = 0;
-        while (row < WB_ARRAY_LEN(suites) &&
-               strcasecmp(suites[row].name, s->suites.items[i]) != 0) {
+    for (int i = 0; i < names->count; i++) {
+        const struct code_point *row = table;
+        while (row->name != NULL && strcasecmp(row->name, names->items[i]) != 0) {
             row++;
         }
-        if (row == WB_ARRAY_LEN(suites)) {
-            return usage(args, "--suite: no such cipher suite", s->suites.items[i]);
+        if (row->name == NULL || i == max) {
+            char text[64];
+            snprintf(text, sizeof text, row->name == NULL ? "no such %s" : "too many of %s", what);
+            return usage(args, text, names->items[i]);
         }
-        if (i == TLS_SUITE_MAX) {
-            return usage(args, "--suite is given too often", NULL);
-        }
-        s->suite_ids[i] = suites[row].id;
+        ids[i] = row->id;
     }
+    return -1;
+}
+
+static bool has_group(const struct wb_tls_crypto *crypto, uint16_t id)
+{
+    const struct wb_tls_group *const *g = crypto->groups;
+    while (*g != NULL && (*g)->id != id) {
+        g++;
+    }
+    return *g != NULL;
+}
+
+static int choose_algorithms(struct tls_settings *s, const struct args *args)
+{
+    int result = choose(args, &s->suites, suites, "cipher suite", s->suite_ids, TLS_SUITE_MAX);
+    result = result == -1 ? choose(args, &s->groups, groups, "group", s->group_ids, TLS_GROUP_MAX)
+                          : result;
     s->cfg.suites = s->suites.count > 0 ? s->suite_ids : NULL;
     s->cfg.suite_count = (size_t)s->suites.count;
-    return -1;
+    s->cfg.groups = s->groups.count > 0 ? s->group_ids : NULL;
+    s->cfg.group_count = (size_t)s->groups.count;
+    for (int i = 0; i < s->groups.count && result == -1; i++) {
+        if (!has_group(s->cfg.crypto, s->group_ids[i])) {
+            result = usage(args, "this provider has no such group", s->groups.items[i]);
+        }
+    }
+    return result;
 }
 
 static int choose_alpn(struct tls_settings *s, const struct args *args)
@@ -121,7 +163,7 @@ static int load_files(struct tls_settings *s, const struct args *args)
 int tls_settings_apply(struct tls_settings *s, const struct args *args)
 {
     int result = choose_provider(s, args);
-    result = result == -1 ? choose_suites(s, args) : result;
+    result = result == -1 ? choose_algorithms(s, args) : result;
     result = result == -1 ? choose_alpn(s, args) : result;
     result = result == -1 ? load_files(s, args) : result;
     s->cfg.random = wb_pki_random;

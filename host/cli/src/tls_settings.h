@@ -9,12 +9,13 @@
 #include "wb_tls.h"
 
 #define TLS_SUITE_MAX 3
+#define TLS_GROUP_MAX 3
 #define TLS_ALPN_MAX  8
 
 /* Filled by options, then made into cfg by tls_settings_apply(). Zero is the default everywhere. */
 struct tls_settings {
     const char *cert, *key, *ca, *provider;
-    struct text_list alpn, suites;
+    struct text_list alpn, suites, groups;
     bool alpn_required, board_buffers;
     long record_size_limit, timeout_s, key_updates;
     /* what follows from them */
@@ -22,6 +23,7 @@ struct tls_settings {
     struct wb_pki_identity identity;
     struct wb_pki_anchors anchors;
     uint16_t suite_ids[TLS_SUITE_MAX];
+    uint16_t group_ids[TLS_GROUP_MAX];
 };
 
 /* Rows of an option table. */
@@ -39,6 +41,8 @@ struct tls_settings {
                     "cipher suite in order of preference: TLS_AES_128_GCM_SHA256, "                \
                     "TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256",                        \
                     &(s)->suites),                                                                 \
+        OPTION_LIST("group", 0, "NAME", "key exchange in order of preference: X25519, secp256r1",  \
+                    &(s)->groups),                                                                 \
         OPTION_NUMBER("record-size-limit", 0, "N", "largest record we take (RFC 8449)",            \
                       &(s)->record_size_limit, 64, 16385),                                         \
         OPTION_NUMBER("key-updates", 0, "N",                                                       \
@@ -54,7 +58,8 @@ struct tls_settings {
 int tls_settings_apply(struct tls_settings *s, const struct args *args);
 void tls_settings_wipe(struct tls_settings *s);
 
-/* "TLS_AES_128_GCM_SHA256", "unknown". */
+/* "TLS_AES_128_GCM_SHA256", "X25519"; "unknown" for others. */
 const char *tls_suite_name(uint16_t id);
+const char *tls_group_name(uint16_t id);
 
 #endif

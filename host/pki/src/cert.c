@@ -158,15 +158,55 @@ static enum wb_err join(struct wb_pki_identity *identity, const size_t *len, siz
     return WB_OK;
 }
 
+/* A key that is no Ed25519 key in PKCS#8: libcrypto reads it and signs with it. */
+static enum wb_err join_other(struct wb_pki_identity *identity, const size_t *len, size_t count,
+                              const char *key_path, const char *names, wb_pki_err_text err_text)
+{
+    char *text;
+    size_t text_len;
+    struct wb_fault fault = {0};
+    struct wb_x509_cert leaf;
+    WB_TRY(pki_file_read(key_path, &text, &text_len, err_text));
+    enum wb_err err = wb_libcrypto_key_read(&identity->other_key, text, text_len, &fault);
+    pki_file_free(text, text_len);
+    if (err != WB_OK) {
+        return pki_fail_fault(err_text, key_path, &fault);
+    }
+    for (size_t i = 0; i < count; i++) {
+        identity->chain[i] = (struct wb_bytes){identity->der[i], len[i]};
+    }
+    identity->chain_count = count;
+    err = wb_x509_parse(&leaf, identity->der[0], len[0], &fault);
+    if (err == WB_OK && !wb_libcrypto_key_fits(identity->other_key, &leaf)) {
+        err = wb_fault_set(&fault, WB_ERR_KEY, "private key belongs to another certificate",
+                           "was one of the two files replaced?", 0, 0);
+    }
+    if (err == WB_OK) {
+        err = wb_tls_credential_init_sign(&identity->credential, identity->chain, count,
+                                          wb_libcrypto_key_sign, identity->other_key, &fault);
+    }
+    if (err != WB_OK) {
+        wb_pki_identity_wipe(identity);
+        return pki_fail_fault(err_text, names, &fault);
+    }
+    return WB_OK;
+}
+
 enum wb_err wb_pki_identity_load(struct wb_pki_identity *identity, const char *cert_path,
                                  const char *key_path, wb_pki_err_text err_text)
 {
     size_t len[WB_PKI_CHAIN_MAX];
     size_t count;
-    WB_TRY(pki_chain_read(cert_path, identity->der, len, &count, err_text));
-    WB_TRY(wb_pki_key_load(&identity->key, key_path, err_text));
     char names[512];
     (void)snprintf(names, sizeof names, "%s with %s", cert_path, key_path);
+    identity->other_key = NULL;
+    memset(&identity->key, 0, sizeof identity->key);
+    WB_TRY(pki_chain_read(cert_path, identity->der, len, &count, err_text));
+    enum wb_err err = wb_pki_key_load(&identity->key, key_path, err_text);
+    if (err == WB_ERR_UNSUPPORTED || err == WB_ERR_TYPE) {
+        return join_other(identity, len, count, key_path, names, err_text);
+    }
+    WB_TRY(err);
     return join(identity, len, count, names, err_text);
 }
 
@@ -179,6 +219,7 @@ enum wb_err wb_pki_identity_set(struct wb_pki_identity *identity, const void *ce
                         WB_PKI_CERT_MAX);
     }
     memcpy(identity->der[0], cert_der, cert_len);
+    identity->other_key = NULL;
     identity->key = *key;
     return join(identity, &cert_len, 1, "certificate", err_text);
 }
@@ -186,5 +227,7 @@ enum wb_err wb_pki_identity_set(struct wb_pki_identity *identity, const void *ce
 void wb_pki_identity_wipe(struct wb_pki_identity *identity)
 {
     wb_wipe(&identity->key, sizeof identity->key);
+    wb_libcrypto_key_free(identity->other_key);
+    identity->other_key = NULL;
     memset(&identity->credential, 0, sizeof identity->credential);
 }

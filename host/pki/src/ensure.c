@@ -41,9 +41,11 @@ static enum wb_err ensure(struct wb_pki_identity *identity, const struct wb_pki_
                           unsigned days, wb_unix_s unix_now, wb_pki_err_text err_text)
 {
     if (pki_file_exists(cert_path) && pki_file_exists(key_path) &&
-        wb_pki_identity_load(identity, cert_path, key_path, err_text) == WB_OK &&
-        is_good(identity, ca, purpose, names, name_count, common_name, days, unix_now)) {
-        return WB_OK;
+        wb_pki_identity_load(identity, cert_path, key_path, err_text) == WB_OK) {
+        if (is_good(identity, ca, purpose, names, name_count, common_name, days, unix_now)) {
+            return WB_OK;
+        }
+        wb_pki_identity_wipe(identity);
     }
     struct wb_pki_key key;
     uint8_t der[WB_X509_CERT_MAX];
