@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* Project Wycheproof (C2SP/wycheproof, commit dac1dd4): AEADs, X25519, Ed25519, P-256, HMAC, HKDF.
- * core/tls tests the files whose keys come in PEM or DER: x25519_asn, x25519_pem,
- * ecdh_secp256r1_pem. */
+/* Project Wycheproof (C2SP/wycheproof, commit dac1dd4): AEADs, X25519, Ed25519, P-256, HMAC, HKDF;
+ * and where the cases of all other files are run, if anywhere. */
 #include "wb_test.h"
+
+#include <dirent.h>
 
 #include "wb_crypto.h"
 #include "wycheproof.h"
@@ -286,6 +287,66 @@ HASH_TESTS(256)
 HASH_TESTS(384)
 HASH_TESTS(512)
 
+/* ---- all files ---------------------------------------------------------------------------- */
+
+/* The first prefix that fits decides. NULL: run by this program or one beside it. */
+static const struct {
+    const char *prefix, *why_not;
+} places[] = {
+    {"aes_gcm_test", NULL},
+    {"chacha20_poly1305_test", NULL},
+    {"x25519_test", NULL},
+    {"x25519_asn", "keys in DER, which core/tls parses"},
+    {"x25519_pem", "keys in PEM, which core/tls parses"},
+    {"ed25519_test", NULL},
+    {"ecdsa_secp256r1_", NULL},
+    {"ecdsa_secp384r1_", "P-384 is not supported"},
+    {"ecdh_secp256r1_pem", "keys in PEM, which core/tls parses"},
+    {"ecdh_secp256r1_", NULL},
+    {"hmac_sha", NULL},
+    {"hkdf_sha", NULL},
+    {"rsa_signature_", NULL}, /* wycheproof_rsa_vectors_test.c */
+    {"rsa_pss_", NULL},
+    {"mlkem_768_", NULL}, /* wycheproof_mlkem_vectors_test.c */
+    {"primality", "no RSA keys are generated"},
+};
+
+static long long case_count(const char *file_name)
+{
+    char path[512];
+    snprintf(path, sizeof path, WYCHEPROOF_DIR "/%s", file_name);
+    json_t *file = json_load_file(path, 0, NULL);
+    assert_non_null(file);
+    const long long count = json_integer_value(json_object_get(file, "numberOfTests"));
+    json_decref(file);
+    return count;
+}
+
+static void every_file_has_its_place(void **state)
+{
+    (void)state;
+    DIR *folder = opendir(WYCHEPROOF_DIR);
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (strstr(entry->d_name, "_test.json") == NULL) {
+            continue;
+        }
+        size_t i = 0;
+        while (i < WB_ARRAY_LEN(places) &&
+               strncmp(entry->d_name, places[i].prefix, strlen(places[i].prefix)) != 0) {
+            i++;
+        }
+        if (i == WB_ARRAY_LEN(places)) {
+            fail_msg("%s is run nowhere", entry->d_name);
+        }
+        if (places[i].why_not != NULL) {
+            printf("%s: %lld cases not run here: %s\n", entry->d_name, case_count(entry->d_name),
+                   places[i].why_not);
+        }
+    }
+    closedir(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +359,7 @@ int main(void)
         cmocka_unit_test(hmac_and_hkdf_sha256),
         cmocka_unit_test(hmac_and_hkdf_sha384),
         cmocka_unit_test(hmac_and_hkdf_sha512),
+        cmocka_unit_test(every_file_has_its_place),
     };
     if (wycheproof_is_absent()) {
         return WB_TEST_SKIPPED;
