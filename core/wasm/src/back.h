@@ -49,7 +49,7 @@ struct address {
 /* Takes that instruction back, for an access of this op, offset and other slot; false when it
  * cannot be part of it. */
 bool wb_wasm_back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
-                               uint32_t offset, struct address *address);
+                               uint32_t offset, bool d_is_imm, struct address *address);
 void wb_wasm_back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsigned width,
                          const struct address *address, uint32_t offset, bool d_is_imm);
 /* Whether a store's value fits into its instruction: then d is the value. */

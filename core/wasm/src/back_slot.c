@@ -483,12 +483,15 @@ bool wb_wasm_back_store_imm(enum op op, int32_t value, uint32_t offset)
 }
 
 bool wb_wasm_back_take_address(struct wb_wasm_install *x, enum op op, unsigned d, unsigned home,
-                               uint32_t offset, struct address *address)
+                               uint32_t offset, bool d_is_imm, struct address *address)
 {
     int i = fused_find(op);
     unsigned made_by = newest(x, home);
     if (i < 0 || d > SLOT_MAX) {
         return false;
+    }
+    if (d_is_imm && (x->last.form & FORM_A) != 0) {
+        return false; /* a may be in the accumulator only, which a stored immediate does not read */
     }
     memset(address, 0, sizeof *address);
     address->a = (uint8_t)x->last.a;

@@ -1091,7 +1091,7 @@ static void memory_access(struct wb_wasm_install *x, unsigned op, uint32_t align
         d = imm ? (unsigned)value.value : value.slot;
     }
     bool fused = at.note == HOME && (value.note != CONST || imm) &&
-                 wb_wasm_back_take_address(x, access, d, at.home, offset, &address);
+                 wb_wasm_back_take_address(x, access, d, at.home, offset, imm, &address);
     unsigned base = fused ? 0 : slot_of(x, &at);
     unsigned width = ops[n].high != PLAIN ? 1 : type_slots(type);
     if (op >= 0x36) {
