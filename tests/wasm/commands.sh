@@ -40,7 +40,11 @@ wat edge << 'END'
     (i32.store (i32.const 4) (i32.const -1))
     (i32.store8 (i32.add (i32.add (call $five (i32.const 0)) (i32.const -4)) (call $five (i32.const 1)))
       (i32.const 0))
-    (i32.load (i32.const 4))))
+    (i32.load (i32.const 4)))
+  (func (export "sum_kept") (param i32) (result i32)
+    (i32.store8 (i32.add (i32.and (local.get 0) (i32.const 127)) (i32.and (local.get 0) (i32.const 1)))
+      (i32.const 81))
+    (i32.load8_u (i32.const 4))))
 END
 
 claim "results: one a line, as wasm-interp writes them" 0 '^i32:3$' wasm run --invoke add "$work/calc.wasm" 1 2
@@ -53,6 +57,7 @@ claim "references" 0 '^externref:null$' wasm run --invoke refs "$work/calc.wasm"
 claim "no result, no output" 0 '' wasm run --invoke nothing "$work/calc.wasm"
 claim "rotr by -2^31" 0 '^i32:5$' wasm run --invoke rotr "$work/edge.wasm" 5
 claim "a constant stored at a sum of two calls" 0 '^i32:4278255615$' wasm run --invoke sum "$work/edge.wasm"
+claim "a small constant stored at a sum" 0 '^i32:81$' wasm run --invoke sum_kept "$work/edge.wasm" 3
 claim "x > 2^31 - 1, unsigned" 0 '^i32:1$' wasm run --invoke above "$work/edge.wasm" -1
 claim "x <= 2^31 - 1, unsigned" 0 '^i32:0$' wasm run --invoke below "$work/edge.wasm" -1
 
