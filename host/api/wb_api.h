@@ -22,6 +22,12 @@
 /* Label by which a gateway claims the Devices that it holds; its value is the Gateway's name. */
 #define WB_API_LABEL_GATEWAY "wasmbed.github.io/gateway"
 
+/* Kept on Applications until their module has left the devices that can be reached. */
+#define WB_API_FINALIZER "wasmbed.github.io/undeploy"
+/* Labels of revision records: the Application's name, and the revision's number. */
+#define WB_API_LABEL_APPLICATION "wasmbed.github.io/application"
+#define WB_API_LABEL_REVISION    "wasmbed.github.io/revision"
+
 #define WB_API_NAME_MAX              63u /* names of our objects: DNS-1123 labels, as on the wire */
 #define WB_API_MODULE_MAX            262144u /* bytes of a module that travels inline */
 #define WB_API_WASM_BINARY_MAX       349528u /* the same in base64: (262144 + 2) / 3 * 4 */
@@ -31,6 +37,7 @@
 #define WB_API_MESSAGE_MAX           1024u /* messages in status, conditions excepted */
 #define WB_API_CONDITION_MESSAGE_MAX 4096u /* the schema's is 32768; ours are sentences */
 #define WB_API_CONDITIONS_MAX        16u
+#define WB_API_WAVES_MAX             10u
 
 /* ---- what is wrong, for people --------------------------------------------------------------- */
 
@@ -304,8 +311,10 @@ struct wb_api_meta {
     char *uid;              /* "" before it is stored; so is resource_version */
     char *resource_version; /* opaque */
     int64_t generation;
-    bool is_deleting; /* metadata.deletionTimestamp is set */
-    json_t *labels;   /* object of strings; NULL: none */
+    bool is_deleting;   /* metadata.deletionTimestamp is set */
+    bool has_finalizer; /* WB_API_FINALIZER is among metadata.finalizers */
+    json_t *finalizers; /* list; NULL: none */
+    json_t *labels;     /* object of strings; NULL: none */
 };
 
 struct wb_api_assignment { /* Device.spec.applications[] */
@@ -362,6 +371,31 @@ struct wb_api_env {
     char *value;
 };
 
+enum wb_api_strategy {
+    WB_API_ALL_AT_ONCE,
+    WB_API_ROLLING,
+    WB_API_CANARY,
+};
+
+struct wb_api_amount { /* 3, or "25%" */
+    uint32_t value;
+    bool is_percent;
+};
+/* What an amount is of total, rounded up; at most total. */
+uint32_t wb_api_amount_of(struct wb_api_amount amount, uint32_t total);
+
+struct wb_api_rollout {
+    enum wb_api_strategy strategy;
+    struct wb_api_amount max_unavailable;         /* default 25% */
+    struct wb_api_amount max_failures;            /* default 0 */
+    struct wb_api_amount waves[WB_API_WAVES_MAX]; /* cumulative; default 10%, then all */
+    uint32_t wave_count;
+    uint32_t progress_deadline_s; /* default 600 */
+    uint32_t min_ready_s;         /* default 10 */
+    bool is_rolled_back;          /* autoRollback */
+    bool is_judged; /* failures stop it: by strategy, autoRollback or a given maxFailures */
+};
+
 struct wb_api_application {
     struct wb_api_meta meta;
     json_t *wasm_binary; /* the string as stored (no copy of a large module); NULL: by source */
@@ -378,8 +412,11 @@ struct wb_api_application {
     struct wb_api_strings
         permissions; /* "publish:<topic>", "subscribe:<topic>", trailing * allowed */
     enum wb_api_restart_policy restart_policy;
+    struct wb_api_rollout rollout;
     bool is_paused;
     /* status */
+    int64_t stable_revision; /* of status.rollout: the last one that completed; 0: none */
+    int64_t failed_revision; /* the one whose rollout was stopped; 0: none */
     enum wb_api_application_phase phase;
     char *digest;
     json_t *status;     /* the whole of it; NULL: none */

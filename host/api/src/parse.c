@@ -148,6 +148,14 @@ static void read_meta(struct reader *r, const json_t *object, struct wb_api_meta
     meta->generation = (int64_t)read_number(r, json, "metadata", "generation", 0, INT64_MAX);
     meta->is_deleting = json_is_string(json_object_get(json, "deletionTimestamp"));
     meta->labels = json_incref(read_object(r, json, "metadata", "labels"));
+    size_t index;
+    const json_t *finalizer;
+    meta->finalizers = json_incref(read_list(r, json, "metadata", "finalizers", 64));
+    json_array_foreach(meta->finalizers, index, finalizer)
+    {
+        const char *text = json_string_value(finalizer);
+        meta->has_finalizer |= text != NULL && strcmp(text, WB_API_FINALIZER) == 0;
+    }
     if (r->err == WB_OK && !wb_api_is_dns_subdomain(meta->name)) {
         refuse(r, "metadata", "name", "is needed");
     }
@@ -160,6 +168,7 @@ static void free_meta(struct wb_api_meta *meta)
     free(meta->uid);
     free(meta->resource_version);
     json_decref(meta->labels);
+    json_decref(meta->finalizers);
 }
 
 bool wb_api_strings_contain(const struct wb_api_strings *strings, const char *text)
@@ -365,6 +374,91 @@ static void read_limits(struct reader *r, const json_t *spec,
         (uint32_t)read_number(r, resources, path, "fuelPerSecond", 0, UINT32_MAX);
 }
 
+/* ---- rollout --------------------------------------------------------------------------------- */
+
+uint32_t wb_api_amount_of(struct wb_api_amount amount, uint32_t total)
+{
+    uint64_t value =
+        amount.is_percent ? ((uint64_t)amount.value * total + 99u) / 100u : amount.value;
+    return value < total ? (uint32_t)value : total;
+}
+
+static void read_amount_value(struct reader *r, const json_t *value, const char *path,
+                              const char *key, struct wb_api_amount *amount)
+{
+    static const char what[] = "must be a number, or a percentage like \"25%\"";
+    if (json_is_integer(value)) {
+        json_int_t number = json_integer_value(value);
+        if (number < 0 || number > 1000000) {
+            refuse(r, path, key, what);
+            return;
+        }
+        *amount = (struct wb_api_amount){.value = (uint32_t)number};
+        return;
+    }
+    const char *text = json_string_value(value);
+    uint32_t number = 0;
+    size_t i = 0;
+    while (text != NULL && i < 7 && text[i] >= '0' && text[i] <= '9') {
+        number = number * 10 + (uint32_t)(text[i++] - '0');
+    }
+    bool is_percent = text != NULL && text[i] == '%';
+    if (i == 0 || number > (is_percent ? 100u : 1000000u) ||
+        strcmp(text + i, is_percent ? "%" : "") != 0) {
+        refuse(r, path, key, what);
+        return;
+    }
+    *amount = (struct wb_api_amount){.value = number, .is_percent = is_percent};
+}
+
+/* Whether it was there. */
+static bool read_amount(struct reader *r, const json_t *object, const char *path, const char *key,
+                        struct wb_api_amount *amount)
+{
+    const json_t *value = json_object_get(object, key);
+    if (value == NULL || json_is_null(value)) {
+        return false;
+    }
+    read_amount_value(r, value, path, key, amount);
+    return true;
+}
+
+static void read_waves(struct reader *r, const json_t *json, struct wb_api_rollout *rollout)
+{
+    const json_t *list = read_list(r, json, "spec.rollout", "waves", WB_API_WAVES_MAX);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        read_amount_value(r, json_array_get(list, i), "spec.rollout", "waves", &rollout->waves[i]);
+        rollout->wave_count++;
+    }
+    if (rollout->wave_count == 0) {
+        rollout->waves[0] = (struct wb_api_amount){.value = 10, .is_percent = true};
+        rollout->wave_count = 1;
+    }
+}
+
+static void read_rollout(struct reader *r, const json_t *spec, struct wb_api_rollout *rollout)
+{
+    static const char path[] = "spec.rollout";
+    const json_t *json = read_object(r, spec, "spec", "rollout");
+    const char *strategy = wb_api_text_at(json, "AllAtOnce", "strategy", NULL);
+    rollout->strategy = strcmp(strategy, "Rolling") == 0  ? WB_API_ROLLING
+                        : strcmp(strategy, "Canary") == 0 ? WB_API_CANARY
+                                                          : WB_API_ALL_AT_ONCE;
+    if (rollout->strategy == WB_API_ALL_AT_ONCE && strcmp(strategy, "AllAtOnce") != 0) {
+        refuse(r, path, "strategy", "must be AllAtOnce, Rolling or Canary");
+    }
+    rollout->max_unavailable = (struct wb_api_amount){.value = 25, .is_percent = true};
+    read_amount(r, json, path, "maxUnavailable", &rollout->max_unavailable);
+    bool has_limit = read_amount(r, json, path, "maxFailures", &rollout->max_failures);
+    read_waves(r, json, rollout);
+    rollout->progress_deadline_s =
+        (uint32_t)read_number(r, json, path, "progressDeadlineSeconds", 600, 604800);
+    rollout->min_ready_s = (uint32_t)read_number(r, json, path, "minReadySeconds", 10, 3600);
+    rollout->is_rolled_back = read_flag(r, json, path, "autoRollback");
+    rollout->is_judged =
+        rollout->strategy != WB_API_ALL_AT_ONCE || rollout->is_rolled_back || has_limit;
+}
+
 enum wb_err wb_api_application_parse(struct wb_api_application *application, const json_t *object,
                                      struct wb_api_problem *problem)
 {
@@ -385,12 +479,17 @@ enum wb_err wb_api_application_parse(struct wb_api_application *application, con
     read_limits(r, spec, application);
     read_strings(r, spec, "spec", "permissions", 64, &application->permissions);
     application->restart_policy = read_restart_policy(r, spec);
+    read_rollout(r, spec, &application->rollout);
     application->is_paused = read_flag(r, spec, "spec", "paused");
 
     application->status = json_incref(read_object(r, object, "", "status"));
     application->phase =
         wb_api_application_phase_read(wb_api_text_at(application->status, "", "phase", NULL));
     application->digest = read_text(r, application->status, "status", "digest");
+    application->stable_revision =
+        wb_api_integer_at(application->status, 0, "rollout", "stableRevision", NULL);
+    application->failed_revision =
+        wb_api_integer_at(application->status, 0, "rollout", "failedRevision", NULL);
     application->conditions =
         read_list(r, application->status, "status", "conditions", WB_API_CONDITIONS_MAX);
     if (r->err != WB_OK) {

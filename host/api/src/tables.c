@@ -117,7 +117,7 @@ static const struct wb_api_field assignment_fields[] = {
     NAME("name", "Name of the Application.", .required = true),
     TEXT("digest", WB_API_DIGEST_LEN, WB_API_DIGEST_LEN, "SHA-256 of the module.", .required = true,
          .pattern = DIGEST),
-    NUMBER("revision", 1, COUNTER_MAX, "metadata.generation of the Application that is to run.",
+    NUMBER("revision", 1, COUNTER_MAX, "Revision of the Application that is to run.",
            .required = true),
 };
 static const struct wb_api_field assignment_item[] = {
@@ -296,6 +296,9 @@ static const struct wb_api_field permission_item[] = {
          .pattern = "^[a-z][a-z0-9-]*:[^ ]+$")};
 static const char *const restart_policies[] = {"Always", "OnFailure", "Never", NULL};
 static const char *const strategies[] = {"AllAtOnce", "Rolling", "Canary", NULL};
+static const struct wb_api_field wave_item[] = {{.description = "Devices, or percentage of them.",
+                                                 .type = WB_API_INT_OR_STRING,
+                                                 .pattern = "^[0-9]{1,6}$|^[0-9]{1,3}%$"}};
 static const struct wb_api_field rollout_fields[] = {
     TEXT("strategy", 1, 16, "How a new revision reaches the devices.", .values = strategies,
          .default_json = "\"AllAtOnce\""),
@@ -307,7 +310,13 @@ static const struct wb_api_field rollout_fields[] = {
      .description = "Devices, or percentage of them, that may fail before the rollout stops.",
      .type = WB_API_INT_OR_STRING,
      .pattern = "^[0-9]{1,6}$|^[0-9]{1,3}%$"},
-    NUMBER("progressDeadlineSeconds", 1, 604800, "Time that one device may take."),
+    LIST("waves", wave_item, "atomic", WB_API_WAVES_MAX,
+         "Canary: how many devices, or percent of them, have the new revision in all after each "
+         "wave; a wave starts when the one before is healthy. All others follow. Default 10%."),
+    NUMBER("progressDeadlineSeconds", 1, 604800,
+           "Time that one device may take before it counts as failed. Default 600."),
+    NUMBER("minReadySeconds", 0, 3600,
+           "Time that the application must run without a restart to be healthy. Default 10."),
     FLAG("autoRollback", "Whether a stopped rollout returns to the revision before it.",
          .default_json = "false"),
 };
@@ -347,9 +356,16 @@ static const char *const application_phases[] = {
         NULL};
 static const struct wb_api_field counts_fields[] = {
     NUMBER("target", 0, 1000000, "Devices that are to run it."),
-    NUMBER("running", 0, 1000000, "Devices that run the current revision."),
+    NUMBER("running", 0, 1000000, "Devices that run the revision that they were given."),
     NUMBER("failed", 0, 1000000, "Devices that report a failure."),
     NUMBER("stopped", 0, 1000000, "Devices on which it ended."),
+    NUMBER("updated", 0, 1000000, "Devices that were given the current revision."),
+};
+static const struct wb_api_field rollout_status_fields[] = {
+    NUMBER("currentRevision", 0, COUNTER_MAX, "Revision that the spec asks for."),
+    NUMBER("stableRevision", 0, COUNTER_MAX, "The last revision whose rollout completed."),
+    NUMBER("failedRevision", 0, COUNTER_MAX, "The revision whose rollout was stopped."),
+    TEXT("message", 0, WB_API_MESSAGE_MAX, "Why it was stopped."),
 };
 static const struct wb_api_field deployed_fields[] = {
     NAME("name", "Name of the Device.", .required = true),
@@ -362,6 +378,7 @@ static const struct wb_api_field application_status_fields[] = {
     OBSERVED_GENERATION,
     TEXT("phase", 1, 24, "Summary of the conditions.", .values = application_phases),
     OBJECT("counts", counts_fields, "Devices by what they report."),
+    OBJECT("rollout", rollout_status_fields, "Where the rollout stands."),
     LIST("deployedDevices", deployed_item, "map", WB_API_DEPLOYED_DEVICES_MAX,
          "The first 100 devices, those with trouble first.", .list_key = "name"),
     TEXT("digest", 0, WB_API_DIGEST_LEN, "SHA-256 of the module."),
@@ -377,8 +394,11 @@ static const struct wb_api_field application_fields[] = {
 static const struct wb_api_column application_columns[] = {
     {"Phase", "string", ".status.phase", 0, "Summary of the conditions"},
     {"Target", "integer", ".status.counts.target", 0, "Devices that are to run it"},
-    {"Running", "integer", ".status.counts.running", 0, "Devices that run the current revision"},
+    {"Running", "integer", ".status.counts.running", 0,
+     "Devices that run the revision that they were given"},
     {"Failed", "integer", ".status.counts.failed", 0, "Devices that report a failure"},
+    {"Updated", "integer", ".status.counts.updated", 1,
+     "Devices that were given the current revision"},
     {"Paused", "boolean", ".spec.paused", 1, "Whether changes are held back"},
     {"Digest", "string", ".status.digest", 1, "SHA-256 of the module"},
     {"Last Deployed", "date", ".status.lastDeployed", 1,

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rollout.h"
+
 enum row_state {
     ROW_FAILED,  /* order of the list */
     ROW_BLOCKED, /* cannot be assigned: the message says why */
@@ -96,8 +98,9 @@ static enum row_state judge_run(const struct row *row, const char *digest)
 }
 
 /* Adds the device if it should run the Application, or does. */
-static void add_device(struct rows *rows, const struct world_application *application,
-                       const struct world_device *device)
+static void add_device(struct rows *rows, const struct world *world,
+                       const struct world_application *application,
+                       const struct world_device *device, wb_ms now)
 {
     const struct wb_api_application *api = &application->api;
     const struct wb_api_assignment *current = find_assignment(&device->api, api->meta.name);
@@ -114,12 +117,10 @@ static void add_device(struct rows *rows, const struct world_application *applic
     }
     row->device = device;
     row->run = find_run(&device->api, api->meta.name);
-    if (is_frozen) {
-        row->revision = current != NULL ? current->revision : 0;
-        row->state = current != NULL ? judge_run(row, current->digest) : ROW_PENDING;
-    } else if (selection == SELECT_YES) {
-        row->revision = api->meta.generation;
-        row->state = judge_run(row, application->verdict.digest);
+    if (is_frozen || selection == SELECT_YES) {
+        struct wanted wanted = wanted_of(world, application, device, now);
+        row->revision = wanted.revision;
+        row->state = wanted.revision > 0 ? judge_run(row, wanted.digest) : ROW_PENDING;
     } else {
         row->state = ROW_BLOCKED;
         row->blocked = selection == SELECT_NOT_APPROVED
@@ -128,14 +129,15 @@ static void add_device(struct rows *rows, const struct world_application *applic
     }
 }
 
-static struct rows collect(const struct world *world, const struct world_application *application)
+static struct rows collect(const struct world *world, const struct world_application *application,
+                           wb_ms now)
 {
     struct rows rows = {0};
     struct world_range range = world_devices_of(world, application->api.meta.namespace);
     for (size_t i = range.first; i < range.end; i++) {
         const struct world_device *device = world->devices.items[i];
         if (device->is_valid) {
-            add_device(&rows, application, device);
+            add_device(&rows, world, application, device, now);
         }
     }
     for (size_t i = 0; i < application->api.target_devices.count; i++) {
@@ -181,6 +183,8 @@ static void row_message(const struct row *row, char *text, size_t cap)
         if (run != NULL && row->revision != 0 && run->revision != row->revision) {
             snprintf(text, cap, "reports revision %lld; revision %lld is wanted",
                      (long long)run->revision, (long long)row->revision);
+        } else if (row->revision == 0) {
+            snprintf(text, cap, "waits for its turn in the rollout");
         } else if (run == NULL && row->device->api.phase != WB_API_DEVICE_CONNECTED) {
             snprintf(text, cap, "the device has not connected yet");
         } else if (run != NULL) {
@@ -238,8 +242,11 @@ static struct wb_api_counts count_rows(const struct rows *rows)
 struct summary {
     const struct world_application *application;
     const struct rows *rows;
+    const struct rollout *rollout;
+    bool is_stopped; /* the revision's rollout failed, as is known now or was before */
     struct wb_api_counts counts;
-    char text[640]; /* message of the condition that is being made */
+    char failure[WB_API_MESSAGE_MAX]; /* why it was stopped */
+    char text[640];                   /* message of the condition that is being made */
 };
 
 static struct wb_api_condition accepted_condition(struct summary *s)
@@ -269,6 +276,23 @@ static struct wb_api_condition progressing_condition(struct summary *s)
     } else if (s->counts.target == 0) {
         c.reason = "NoDevices";
         c.message = "No approved Device matches; devices that come later get the application.";
+    } else if (s->is_stopped) {
+        bool is_going_back = s->rollout->is_rolling_back && s->counts.running < s->counts.target;
+        c.status = is_going_back ? WB_API_TRUE : WB_API_FALSE;
+        c.reason = is_going_back                 ? "RollingBack"
+                   : s->rollout->is_rolling_back ? "RolledBack"
+                                                 : "RolloutFailed";
+        snprintf(s->text, sizeof s->text, "%u of %u devices run the revision they were given; %.*s",
+                 s->counts.running, s->counts.target, (int)wb_api_text_cut(s->failure, 500),
+                 s->failure);
+    } else if (s->rollout->state == ROLLOUT_GATED && !s->rollout->is_complete) {
+        c.status = WB_API_TRUE;
+        c.reason = "RollingOut";
+        snprintf(s->text, sizeof s->text,
+                 "Revision %lld: %u of %u devices have it, %u of them healthy, %u failed; %u wait "
+                 "for their turn.",
+                 (long long)s->rollout->current, s->rollout->updated, s->rollout->total,
+                 s->rollout->healthy, s->rollout->failed, s->rollout->waiting);
     } else if (settled < s->counts.target) {
         c.status = WB_API_TRUE;
         c.reason = "Deploying";
@@ -298,6 +322,11 @@ static struct wb_api_condition available_condition(struct summary *s)
 static struct wb_api_condition degraded_condition(struct summary *s)
 {
     const struct row *first = s->rows->count > 0 ? &s->rows->items[0] : NULL;
+    if (s->is_stopped) {
+        return (struct wb_api_condition){
+            WB_API_CONDITION_DEGRADED, WB_API_TRUE,
+            s->rollout->is_rolling_back ? "RolledBack" : "RolloutFailed", s->failure};
+    }
     if (first != NULL && first->state == ROW_FAILED) {
         const char *why = first->run->message[0] != '\0' ? first->run->message : "no reason given";
         snprintf(s->text, sizeof s->text, "%u of %u devices report a failure; %s: %.*s",
@@ -373,26 +402,93 @@ static json_t *status_patch(const json_t *current, json_t *wanted)
     return json_pack("{s:o}", "status", wanted);
 }
 
+/* ---- the rollout ----------------------------------------------------------------------------- */
+
+/* Why the rollout was stopped: as remembered, or as it is found now. */
+static void explain_failure(struct summary *s)
+{
+    const struct rollout *r = s->rollout;
+    const struct wb_api_application *api = &s->application->api;
+    const char *before = wb_api_text_at(api->status, "", "rollout", "message", NULL);
+    if (!r->is_failed) {
+        snprintf(s->failure, sizeof s->failure, "%s", before);
+        return;
+    }
+    const struct world_device *device = r->first_failed;
+    const struct wb_api_run *run = find_run(&device->api, api->meta.name);
+    char why[256];
+    if (run != NULL && run->revision == r->current && run->phase == WB_API_RUN_FAILED) {
+        snprintf(why, sizeof why, "%.*s", (int)wb_api_text_cut(run->message, 240),
+                 run->message[0] != '\0' ? run->message : "no reason given");
+    } else {
+        snprintf(why, sizeof why, "it did not run steadily within %u s",
+                 api->rollout.progress_deadline_s);
+    }
+    snprintf(s->failure, sizeof s->failure,
+             "revision %lld failed on %u of %u devices; %s: %s. Change the module or its "
+             "configuration to try again.",
+             (long long)r->current, r->failed, r->total, device->api.meta.name, why);
+}
+
+static json_t *rollout_json(const struct summary *s)
+{
+    const struct rollout *r = s->rollout;
+    const struct wb_api_application *api = &s->application->api;
+    json_t *before = json_object_get(api->status, "rollout");
+    if (!r->is_recorded || s->application->verdict.reason != NULL) {
+        return json_incref(before);
+    }
+    /* no key is ever left out: a merge patch would keep its old value */
+    return json_pack(
+        "{s:I, s:I, s:I, s:s}", "currentRevision", (json_int_t)r->current, "stableRevision",
+        (json_int_t)(r->is_complete ? r->current : api->stable_revision), "failedRevision",
+        (json_int_t)(s->is_stopped ? r->current : 0), "message", s->is_stopped ? s->failure : "");
+}
+
+static enum wb_api_application_phase phase_of(const struct summary *s)
+{
+    const struct rollout *r = s->rollout;
+    enum wb_api_application_phase phase =
+        wb_api_application_phase_derive(s->application->verdict.reason == NULL, &s->counts);
+    if (s->is_stopped && r->is_rolling_back) {
+        return s->counts.running < s->counts.target ? WB_API_APPLICATION_ROLLING_BACK : phase;
+    }
+    if (s->is_stopped && !s->application->api.is_paused) {
+        return WB_API_APPLICATION_FAILED;
+    }
+    return r->state == ROLLOUT_GATED && r->waiting > 0 ? WB_API_APPLICATION_DEPLOYING : phase;
+}
+
+/* ---- the whole, put together ----------------------------------------------------------------- */
+
 json_t *reconcile_application_status(const struct world *world,
                                      const struct world_application *application,
                                      struct reconcile_now now)
 {
-    struct rows rows = collect(world, application);
+    const struct rollout *r = rollout_of(world, application, now.ms);
+    if (r == NULL || application->api.meta.is_deleting) {
+        return NULL;
+    }
+    struct rows rows = collect(world, application, now.ms);
     if (rows.count > 0) {
         qsort(rows.items, rows.count, sizeof *rows.items, by_trouble_then_name);
     }
-    struct summary s = {.application = application, .rows = &rows, .counts = count_rows(&rows)};
     bool is_accepted = application->verdict.reason == NULL;
-    enum wb_api_application_phase phase = wb_api_application_phase_derive(is_accepted, &s.counts);
+    struct summary s = {.application = application, .rows = &rows, .rollout = r};
+    s.counts = count_rows(&rows);
+    s.is_stopped = is_accepted && r->is_recorded &&
+                   (r->is_failed || application->api.failed_revision == r->current);
+    explain_failure(&s);
     const char *digest = is_accepted                       ? application->verdict.digest
                          : application->api.digest != NULL ? application->api.digest
                                                            : "";
-    json_t *wanted =
-        json_pack("{s:I, s:s, s:{s:i, s:i, s:i, s:i}, s:o}", "observedGeneration",
-                  (json_int_t)application->api.meta.generation, "phase",
-                  wb_api_application_phase_str(phase), "counts", "target", (int)s.counts.target,
-                  "running", (int)s.counts.running, "failed", (int)s.counts.failed, "stopped",
-                  (int)s.counts.stopped, "deployedDevices", list_json(&rows));
+    json_t *wanted = json_pack("{s:I, s:s, s:{s:i, s:i, s:i, s:i, s:i}, s:o}", "observedGeneration",
+                               (json_int_t)application->api.meta.generation, "phase",
+                               wb_api_application_phase_str(phase_of(&s)), "counts", "target",
+                               (int)s.counts.target, "running", (int)s.counts.running, "failed",
+                               (int)s.counts.failed, "stopped", (int)s.counts.stopped, "updated",
+                               (int)r->updated, "deployedDevices", list_json(&rows));
+    put_unless_null(wanted, "rollout", rollout_json(&s));
     put_unless_null(wanted, "digest", digest[0] != '\0' ? json_string(digest) : NULL);
     put_unless_null(wanted, "lastDeployed", last_deployed(&s, now));
     put_unless_null(wanted, "conditions", conditions_json(&s, now));

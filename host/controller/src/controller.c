@@ -20,6 +20,8 @@ static void gateway_changed(void *ctx, enum wb_kube_change change, const json_t 
                             const json_t *old);
 static void lease_changed(void *ctx, enum wb_kube_change change, const json_t *object,
                           const json_t *old);
+static void record_changed(void *ctx, enum wb_kube_change change, const json_t *object,
+                           const json_t *old);
 static void every_second(void *ctx);
 static void leadership(void *ctx, bool is_held);
 
@@ -54,16 +56,19 @@ static bool open_caches(struct controller *c)
         const struct wb_kube_resource *resource;
         void (*changed)(void *ctx, enum wb_kube_change change, const json_t *object,
                         const json_t *old);
+        const char *label_selector;
     } caches[CACHE_COUNT] = {
-        [CACHE_DEVICES] = {&wb_kube_devices, device_changed},
-        [CACHE_APPLICATIONS] = {&wb_kube_applications, application_changed},
-        [CACHE_GATEWAYS] = {&wb_kube_gateways, gateway_changed},
-        [CACHE_LEASES] = {&wb_kube_leases, lease_changed},
+        [CACHE_DEVICES] = {&wb_kube_devices, device_changed, NULL},
+        [CACHE_APPLICATIONS] = {&wb_kube_applications, application_changed, NULL},
+        [CACHE_GATEWAYS] = {&wb_kube_gateways, gateway_changed, NULL},
+        [CACHE_RECORDS] = {&wb_kube_configmaps, record_changed, WB_API_LABEL_REVISION},
+        [CACHE_LEASES] = {&wb_kube_leases, lease_changed, NULL},
     };
     for (int i = 0; i < CACHE_COUNT; i++) {
         c->caches[i] = wb_kube_reflector_new(
             c->kube, &(struct wb_kube_reflector_cfg){.resource = caches[i].resource,
                                                      .namespace = c->options.namespace,
+                                                     .label_selector = caches[i].label_selector,
                                                      .changed = caches[i].changed,
                                                      .synced = synced,
                                                      .trouble = trouble,
@@ -92,6 +97,7 @@ static void device_changed(void *ctx, enum wb_kube_change change, const json_t *
 {
     struct controller *c = ctx;
     struct wb_api_problem problem = {0};
+    c->world.now = wb_net_now_ms(c->loop);
     struct world_device *device =
         world_find_device(&c->world, namespace_of(object), name_of(object));
     (void)old;
@@ -124,8 +130,15 @@ static void application_changed(void *ctx, enum wb_kube_change change, const jso
     struct controller *c = ctx;
     struct world_application *application =
         world_find_application(&c->world, namespace_of(object), name_of(object));
+    c->world.now = wb_net_now_ms(c->loop);
+    /* what devices get depends on the spec, on its deletion, and on what is remembered of rollouts
+     */
     bool is_spec_changed =
-        application == NULL || change == WB_KUBE_DELETED ||
+        application == NULL ||
+        !json_equal(wb_api_at(object, "status", "rollout", NULL),
+                    wb_api_at(old, "status", "rollout", NULL)) ||
+        wb_api_at(object, "metadata", "deletionTimestamp", NULL) != NULL ||
+        change == WB_KUBE_DELETED ||
         wb_api_integer_at(object, 0, "metadata", "generation", NULL) !=
             wb_api_integer_at(old, -1, "metadata", "generation", NULL) ||
         strcmp(application->api.meta.uid, wb_api_text_at(object, "", "metadata", "uid", NULL)) != 0;
@@ -135,6 +148,7 @@ static void application_changed(void *ctx, enum wb_kube_change change, const jso
     if (change == WB_KUBE_DELETED) {
         log_line("info", "application_deleted", "namespace=%s name=%s", namespace_of(object),
                  name_of(object));
+        work_mark_records_of(c, namespace_of(object), name_of(object));
         world_remove_application(&c->world, namespace_of(object), name_of(object));
         return;
     }
@@ -146,7 +160,33 @@ static void application_changed(void *ctx, enum wb_kube_change change, const jso
         work_mark_devices_of(c, application);
     }
     work_end_rest(c, &application->work, true);
+    work_end_rest(c, &application->meta_work, false);
     work_mark(c, &application->work);
+    work_mark(c, &application->meta_work);
+    work_mark(c, &application->record_work);
+}
+
+static void record_changed(void *ctx, enum wb_kube_change change, const json_t *object,
+                           const json_t *old)
+{
+    struct controller *c = ctx;
+    const char *name =
+        wb_api_text_at(object, "", "metadata", "labels", WB_API_LABEL_APPLICATION, NULL);
+    (void)old;
+    if (change == WB_KUBE_DELETED) {
+        world_remove_record(&c->world, namespace_of(object), name_of(object));
+    } else if (world_put_record(&c->world, object) == NULL) {
+        return;
+    }
+    work_mark_records_of(c, namespace_of(object), name);
+    struct world_application *application =
+        world_find_application(&c->world, namespace_of(object), name);
+    if (application != NULL) {
+        work_end_rest(c, &application->record_work, false);
+        work_mark(c, &application->record_work);
+        work_mark(c, &application->work);
+        work_mark_devices_of(c, application);
+    }
 }
 
 static void gateway_changed(void *ctx, enum wb_kube_change change, const json_t *object,

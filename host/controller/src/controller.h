@@ -5,7 +5,7 @@
 #define WB_CONTROLLER_SHELL_H
 
 #include "log.h"
-#include "reconcile.h"
+#include "rollout.h"
 #include "wb_controller.h"
 #include "wb_http.h"
 #include "wb_kube.h"
@@ -15,6 +15,9 @@ enum job_kind {
     JOB_DEVICE_STATUS,
     JOB_APPLICATION_STATUS,
     JOB_GATEWAY_STATUS,
+    JOB_FINALIZER,
+    JOB_RECORD,
+    JOB_RECORD_REMOVAL,
     JOB_KIND_COUNT
 };
 
@@ -26,7 +29,14 @@ struct job_counters {
     uint64_t failed;
 };
 
-enum cache_kind { CACHE_DEVICES, CACHE_APPLICATIONS, CACHE_GATEWAYS, CACHE_LEASES, CACHE_COUNT };
+enum cache_kind {
+    CACHE_DEVICES,
+    CACHE_APPLICATIONS,
+    CACHE_GATEWAYS,
+    CACHE_RECORDS,
+    CACHE_LEASES,
+    CACHE_COUNT
+};
 
 struct controller {
     struct wb_controller_options options;
@@ -54,6 +64,7 @@ struct controller {
 void work_mark(struct controller *c, struct world_work *work);
 void work_mark_applications_of(struct controller *c, const struct world_device *device);
 void work_mark_devices_of(struct controller *c, const struct world_application *application);
+void work_mark_records_of(struct controller *c, const char *namespace, const char *application);
 /* Starts what is due; the work timer calls it, too. */
 void work_run(void *ctx);
 /* Forgets the writes under way, after their requests were cancelled. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rollout.h"
+
 /* ---- selection ------------------------------------------------------------------------------- */
 
 enum selection select_device(const struct wb_api_application *application,
@@ -55,30 +57,40 @@ bool is_concerned(const struct world_application *application, const struct worl
 
 /* ---- assignments ----------------------------------------------------------------------------- */
 
-static json_t *assignment_json(const char *name, const char *digest, int64_t revision)
+/* What cannot be judged, and what is paused, stays as it is: a mistake in a new version must not
+ * stop the one that runs. */
+struct wanted wanted_of(const struct world *world, const struct world_application *application,
+                        const struct world_device *device, wb_ms now)
 {
-    return json_pack("{s:s, s:s, s:I}", "name", name, "digest", digest, "revision",
-                     (json_int_t)revision);
-}
-
-/* What the device should run of one Application; NULL: nothing. What cannot be judged, and what is
- * paused, stays as it is: a mistake in a new version must not stop the one that runs. */
-static json_t *wanted_assignment(const struct world_application *application,
-                                 const struct world_device *device)
-{
-    const char *name = application->api.meta.name;
-    const struct wb_api_assignment *current = find_assignment(&device->api, name);
+    const struct wanted nothing = {0, ""};
     if (application->api.meta.is_deleting) {
-        return NULL;
+        return nothing;
     }
-    if (!application->is_valid || application->verdict.reason != NULL ||
-        application->api.is_paused) {
-        return current != NULL ? assignment_json(name, current->digest, current->revision) : NULL;
+    const struct wb_api_assignment *current =
+        find_assignment(&device->api, application->api.meta.name);
+    const struct rollout *r = rollout_of(world, application, now);
+    struct wanted same =
+        current != NULL ? (struct wanted){current->revision, current->digest} : nothing;
+    if (r == NULL || r->state == ROLLOUT_FROZEN) {
+        return same;
     }
     if (select_device(&application->api, &device->api) != SELECT_YES) {
-        return NULL;
+        return nothing;
     }
-    return assignment_json(name, application->verdict.digest, application->api.meta.generation);
+    bool has_turn =
+        r->state == ROLLOUT_OPEN || (r->state == ROLLOUT_GATED && rollout_is_granted(r, device));
+    if (has_turn || (current != NULL && current->revision == r->target)) {
+        return (struct wanted){r->target, r->target_digest};
+    }
+    /* a newcomer gets what was good before; the others keep what they have */
+    return current == NULL && r->stable > 0 ? (struct wanted){r->stable, r->stable_digest} : same;
+}
+
+static json_t *assignment_json(const char *name, struct wanted wanted)
+{
+    return wanted.revision == 0 ? NULL
+                                : json_pack("{s:s, s:s, s:I}", "name", name, "digest",
+                                            wanted.digest, "revision", (json_int_t)wanted.revision);
 }
 
 static bool is_assigned_already(const struct wb_api_device *device, const json_t *wanted)
@@ -90,7 +102,8 @@ static bool is_assigned_already(const struct wb_api_device *device, const json_t
            current->revision == wb_api_integer_at(wanted, 0, "revision", NULL);
 }
 
-json_t *reconcile_assignments(const struct world *world, const struct world_device *device)
+json_t *reconcile_assignments(const struct world *world, const struct world_device *device,
+                              struct reconcile_now now)
 {
     if (!device->is_valid || device->api.meta.is_deleting) {
         return NULL;
@@ -100,7 +113,9 @@ json_t *reconcile_assignments(const struct world *world, const struct world_devi
     bool is_same = true;
     struct world_range range = world_applications_of(world, device->api.meta.namespace);
     for (size_t i = range.first; i < range.end; i++) {
-        json_t *item = wanted_assignment(world->applications.items[i], device);
+        const struct world_application *application = world->applications.items[i];
+        json_t *item = assignment_json(application->api.meta.name,
+                                       wanted_of(world, application, device, now.ms));
         if (item != NULL && json_array_size(wanted) < WB_API_APPLICATIONS_MAX) {
             is_same = is_same && is_assigned_already(&device->api, item);
             json_array_append_new(wanted, item);

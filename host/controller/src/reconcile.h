@@ -30,8 +30,18 @@ enum selection select_device(const struct wb_api_application *application,
 /* Whether a change of the device can change the Application's status. */
 bool is_concerned(const struct world_application *application, const struct world_device *device);
 
+/* What a device is to run of an Application now, by its rollout (rollout.h). revision 0: nothing.
+ */
+struct wanted {
+    int64_t revision;
+    const char *digest;
+};
+struct wanted wanted_of(const struct world *world, const struct world_application *application,
+                        const struct world_device *device, wb_ms now);
+
 /* Device.spec.applications: for the Device itself, with its resourceVersion. */
-json_t *reconcile_assignments(const struct world *world, const struct world_device *device);
+json_t *reconcile_assignments(const struct world *world, const struct world_device *device,
+                              struct reconcile_now now);
 
 /* What the controller knows about a Device: Approved, the phases Pending and Enrolled, and
  * Unreachable when its gateway's Lease has expired. For /status, with the resourceVersion: gateways

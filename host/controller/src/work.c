@@ -36,6 +36,9 @@ static const char *const job_names[JOB_KIND_COUNT] = {
     [JOB_DEVICE_STATUS] = "device_status",
     [JOB_APPLICATION_STATUS] = "application_status",
     [JOB_GATEWAY_STATUS] = "gateway_status",
+    [JOB_FINALIZER] = "finalizer",
+    [JOB_RECORD] = "record",
+    [JOB_RECORD_REMOVAL] = "record_removal",
 };
 
 const char *work_job_name(enum job_kind kind)
@@ -45,7 +48,7 @@ const char *work_job_name(enum job_kind kind)
 
 bool work_is_ready(const struct controller *c)
 {
-    for (int i = 0; i < CACHE_LEASES; i++) { /* without Leases only liveness is missing */
+    for (int i = 0; i < CACHE_LEASES; i++) { /* the last; without Leases only liveness is missing */
         if (!wb_kube_reflector_is_synced(c->caches[i])) {
             return false;
         }
@@ -71,6 +74,9 @@ void work_mark_applications_of(struct controller *c, const struct world_device *
         struct world_application *application = c->world.applications.items[i];
         if (is_concerned(application, device)) {
             work_mark(c, &application->work);
+            if (application->api.meta.is_deleting) {
+                work_mark(c, &application->meta_work);
+            }
         }
     }
 }
@@ -82,6 +88,17 @@ void work_mark_devices_of(struct controller *c, const struct world_application *
         struct world_device *device = c->world.devices.items[i];
         if (is_concerned(application, device)) {
             work_mark(c, &device->spec_work);
+        }
+    }
+}
+
+void work_mark_records_of(struct controller *c, const char *namespace, const char *application)
+{
+    struct world_range range = world_records_of(&c->world, namespace);
+    for (size_t i = range.first; i < range.end; i++) {
+        struct world_record *record = c->world.records.items[i];
+        if (strcmp(record->application, application) == 0) {
+            work_mark(c, &record->work);
         }
     }
 }
@@ -100,6 +117,7 @@ static struct world_work *find_work(struct controller *c, const struct job *job)
     struct world_device *device;
     struct world_application *application;
     struct world_gateway *gateway;
+    struct world_record *record;
     switch (job->kind) {
     case JOB_ASSIGN:
         device = world_find_device(&c->world, job->namespace, job->name);
@@ -113,6 +131,15 @@ static struct world_work *find_work(struct controller *c, const struct job *job)
     case JOB_GATEWAY_STATUS:
         gateway = world_find_gateway(&c->world, job->namespace, job->name);
         return gateway != NULL ? &gateway->work : NULL;
+    case JOB_FINALIZER:
+        application = world_find_application(&c->world, job->namespace, job->name);
+        return application != NULL ? &application->meta_work : NULL;
+    case JOB_RECORD:
+        application = world_find_application(&c->world, job->namespace, job->name);
+        return application != NULL ? &application->record_work : NULL;
+    case JOB_RECORD_REMOVAL:
+        record = world_find_record(&c->world, job->namespace, job->name);
+        return record != NULL ? &record->work : NULL;
     case JOB_KIND_COUNT: break;
     }
     return NULL;
@@ -168,6 +195,14 @@ static void tell_written(struct controller *c, const struct job *job, const json
             wb_kube_event(c->recorder, object, true, "GatewayLost",
                           "The gateway has stopped renewing its Lease.");
         }
+        break;
+    case JOB_FINALIZER:
+    case JOB_RECORD_REMOVAL:
+        log_line("debug", job_names[job->kind], "namespace=%s name=%s", job->namespace, job->name);
+        break;
+    case JOB_RECORD:
+        log_line("info", "revision_recorded", "namespace=%s application=%s record=%s",
+                 job->namespace, job->name, wb_api_text_at(object, "", "metadata", "name", NULL));
         break;
     case JOB_KIND_COUNT: break;
     }
@@ -228,12 +263,31 @@ static void written(void *ctx, const struct wb_kube_result *result)
 
 /* ---- before a write -------------------------------------------------------------------------- */
 
+static wb_kube_call send_job(struct controller *c, struct job *job)
+{
+    static const struct wb_kube_resource *const patched[JOB_KIND_COUNT] = {
+        [JOB_ASSIGN] = &wb_kube_devices,
+        [JOB_DEVICE_STATUS] = &wb_kube_devices,
+        [JOB_APPLICATION_STATUS] = &wb_kube_applications,
+        [JOB_GATEWAY_STATUS] = &wb_kube_gateways,
+        [JOB_FINALIZER] = &wb_kube_applications};
+    if (job->kind == JOB_RECORD) {
+        return wb_kube_create(c->kube, &wb_kube_configmaps, job->namespace, job->patch, written,
+                              job);
+    }
+    if (job->kind == JOB_RECORD_REMOVAL) {
+        return wb_kube_delete(c->kube, &wb_kube_configmaps, job->namespace, job->name, written,
+                              job);
+    }
+    bool is_main = job->kind == JOB_ASSIGN || job->kind == JOB_FINALIZER;
+    return wb_kube_patch(c->kube, patched[job->kind], job->namespace, job->name,
+                         is_main ? NULL : "status", job->patch, written, job);
+}
+
 /* Sends a patch; takes it. before: see struct job. */
 static void start_job(struct controller *c, enum job_kind kind, const struct wb_api_meta *meta,
                       struct world_work *work, json_t *patch, json_t *before)
 {
-    static const struct wb_kube_resource *const resources[JOB_KIND_COUNT] = {
-        &wb_kube_devices, &wb_kube_devices, &wb_kube_applications, &wb_kube_gateways};
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL || strlen(meta->namespace) >= sizeof job->namespace ||
         strlen(meta->name) >= sizeof job->name) {
@@ -253,9 +307,7 @@ static void start_job(struct controller *c, enum job_kind kind, const struct wb_
         job->next->link = &job->next;
     }
     c->jobs = job;
-    wb_kube_call call = wb_kube_patch(c->kube, resources[kind], job->namespace, job->name,
-                                      kind == JOB_ASSIGN ? NULL : "status", patch, written, job);
-    if (call == 0) {
+    if (send_job(c, job) == 0) {
         job_free(job);
         work->is_dirty = true;
         work->not_before = now_ms(c) + RETRY_MIN_MS;
@@ -309,7 +361,7 @@ static void look_at_devices(struct controller *c, struct reconcile_now now, wb_m
         struct world_device *device = c->world.devices.items[i];
         if (is_due(&device->spec_work, now.ms, next)) {
             act(c, JOB_ASSIGN, &device->api.meta, &device->spec_work,
-                reconcile_assignments(&c->world, device), NULL);
+                reconcile_assignments(&c->world, device, now), NULL);
         }
         /* one write at a time to an object: the other would meet a conflict */
         if (!device->spec_work.is_busy && is_due(&device->status_work, now.ms, next)) {
@@ -318,18 +370,87 @@ static void look_at_devices(struct controller *c, struct reconcile_now now, wb_m
     }
 }
 
-static void look_at_applications(struct controller *c, struct reconcile_now now, wb_ms *next)
+/* Whose turn it is may depend on time alone. */
+static void wake_devices(struct controller *c, struct world_application *application,
+                         struct reconcile_now now)
 {
-    for (size_t i = 0; i < c->world.applications.count && c->running < RUNNING_MAX; i++) {
-        struct world_application *application = c->world.applications.items[i];
-        if (!is_due(&application->work, now.ms, next)) {
-            continue;
+    const struct rollout *r = rollout_of(&c->world, application, now.ms);
+    application->wake_at = r != NULL && r->due != WB_NEVER ? r->due : 0;
+    struct world_range range = world_devices_of(&c->world, application->api.meta.namespace);
+    for (size_t i = range.first; r != NULL && r->granted_count > 0 && i < range.end; i++) {
+        struct world_device *device = c->world.devices.items[i];
+        if (rollout_is_granted(r, device)) {
+            work_mark(c, &device->spec_work);
         }
-        act(c, JOB_APPLICATION_STATUS, &application->api.meta, &application->work,
+    }
+}
+
+static void look_at_finalizer(struct controller *c, struct world_application *application,
+                              struct reconcile_now now, wb_ms *next)
+{
+    bool is_late;
+    wb_ms due = WB_NEVER;
+    json_t *patch = reconcile_finalizer(&c->world, application, now.ms, &is_late, &due);
+    if (is_late) {
+        log_line("warning", "undeploy_incomplete", "namespace=%s name=%s",
+                 application->api.meta.namespace, application->api.meta.name);
+    }
+    act(c, JOB_FINALIZER, &application->api.meta, &application->meta_work, patch, NULL);
+    if (due != WB_NEVER) { /* look again then, or when a device reports */
+        application->wake_at =
+            application->wake_at > 0 ? wb_ms_min(application->wake_at, due) : due;
+        *next = wb_ms_min(*next, due);
+    }
+}
+
+static void look_at_application(struct controller *c, struct world_application *application,
+                                struct reconcile_now now, wb_ms *next)
+{
+    const struct wb_api_meta *meta = &application->api.meta;
+    if (application->wake_at > 0 && application->wake_at <= now.ms) {
+        application->wake_at = 0;
+        application->work.is_dirty = true;
+        application->meta_work.is_dirty = true;
+    }
+    if (is_due(&application->record_work, now.ms, next)) {
+        const json_t *object =
+            wb_kube_reflector_find(c->caches[CACHE_APPLICATIONS], meta->namespace, meta->name);
+        act(c, JOB_RECORD, meta, &application->record_work,
+            reconcile_record(&c->world, application, object, now.ms), NULL);
+    }
+    if (is_due(&application->work, now.ms, next)) {
+        act(c, JOB_APPLICATION_STATUS, meta, &application->work,
             reconcile_application_status(&c->world, application, now), application->api.status);
         if (!application->work.is_dirty) {
             application->work.not_before = now.ms + COALESCE_MS;
         }
+        wake_devices(c, application, now);
+    }
+    if (is_due(&application->meta_work, now.ms, next)) {
+        look_at_finalizer(c, application, now, next);
+    }
+    if (application->wake_at > 0) {
+        *next = wb_ms_min(*next, application->wake_at);
+    }
+}
+
+static void look_at_applications(struct controller *c, struct reconcile_now now, wb_ms *next)
+{
+    for (size_t i = 0; i < c->world.applications.count && c->running < RUNNING_MAX; i++) {
+        look_at_application(c, c->world.applications.items[i], now, next);
+    }
+}
+
+static void look_at_records(struct controller *c, struct reconcile_now now, wb_ms *next)
+{
+    for (size_t i = 0; i < c->world.records.count && c->running < RUNNING_MAX; i++) {
+        struct world_record *record = c->world.records.items[i];
+        if (!is_due(&record->work, now.ms, next)) {
+            continue;
+        }
+        struct wb_api_meta meta = {.namespace = record->namespace, .name = record->name};
+        bool is_surplus = is_record_surplus(&c->world, record, now.ms);
+        act(c, JOB_RECORD_REMOVAL, &meta, &record->work, is_surplus ? json_object() : NULL, NULL);
     }
 }
 
@@ -343,6 +464,7 @@ void work_run(void *ctx)
     wb_ms next = WB_NEVER;
     look_at_devices(c, now, &next);
     look_at_applications(c, now, &next);
+    look_at_records(c, now, &next);
     for (size_t i = 0; i < c->world.gateways.count && c->running < RUNNING_MAX; i++) {
         struct world_gateway *gateway = c->world.gateways.items[i];
         if (is_due(&gateway->work, now.ms, &next)) {

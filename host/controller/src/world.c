@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rollout.h"
 #include "wb_crypto.h"
 
 /* ---- lists ----------------------------------------------------------------------------------- */
@@ -47,6 +48,15 @@ static const char *lease_name(const void *view)
     return ((const struct world_lease *)view)->name;
 }
 
+static const char *record_namespace(const void *view)
+{
+    return ((const struct world_record *)view)->namespace;
+}
+static const char *record_name(const void *view)
+{
+    return ((const struct world_record *)view)->name;
+}
+
 struct naming {
     name_of *namespace;
     name_of *name;
@@ -55,6 +65,7 @@ static const struct naming device_naming = {device_namespace, device_name};
 static const struct naming application_naming = {application_namespace, application_name};
 static const struct naming gateway_naming = {gateway_namespace, gateway_name};
 static const struct naming lease_naming = {lease_namespace, lease_name};
+static const struct naming record_naming = {record_namespace, record_name};
 
 /* Index of the first item that is not before (namespace, name); name NULL: of the namespace. */
 static size_t lower_bound(const struct world_list *list, const struct naming *naming,
@@ -255,9 +266,74 @@ static void name_only(struct wb_api_meta *meta, const json_t *object)
 #define OBJECT_NAMESPACE(object) wb_api_text_at(object, "", "metadata", "namespace", NULL)
 #define OBJECT_NAME(object)      wb_api_text_at(object, "", "metadata", "name", NULL)
 
+static const struct wb_api_run *find_run(const struct wb_api_device *device, const char *name)
+{
+    for (size_t i = 0; i < device->run_count; i++) {
+        if (strcmp(device->runs[i].name, name) == 0) {
+            return &device->runs[i];
+        }
+    }
+    return NULL;
+}
+
+static void free_seen(struct world_seen *seen, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(seen[i].name);
+    }
+    free(seen);
+}
+
+/* One assignment, as seen now; before: what was seen of it last, or NULL. */
+static void see(struct world_seen *seen, const struct world_seen *before,
+                const struct wb_api_device *device, const struct wb_api_assignment *assignment,
+                wb_ms now)
+{
+    const struct wb_api_run *run = find_run(device, assignment->name);
+    bool is_current = run != NULL && run->revision == assignment->revision &&
+                      (run->digest[0] == '\0' || strcmp(run->digest, assignment->digest) == 0);
+    bool is_same = before != NULL && before->revision == assignment->revision;
+    seen->revision = assignment->revision;
+    seen->restarts = run != NULL ? run->restarts : 0;
+    seen->was_offline = device->phase != WB_API_DEVICE_CONNECTED;
+    /* the clock of a device that is away stands still */
+    bool is_counting = is_same && !seen->was_offline && !before->was_offline;
+    seen->assigned_at = is_counting ? before->assigned_at : now;
+    seen->is_up = is_current && !seen->was_offline &&
+                  (run->phase == WB_API_RUN_RUNNING || run->phase == WB_API_RUN_STOPPED);
+    bool was_up = is_same && before->is_up && before->restarts == seen->restarts;
+    seen->up_since = was_up ? before->up_since : now;
+}
+
+/* Without memory the device merely counts as not healthy yet. */
+static void observe(struct world_device *view, wb_ms now)
+{
+    struct world_seen *old = view->seen;
+    size_t old_count = view->seen_count;
+    const struct wb_api_device *device = &view->api;
+    view->seen = calloc(device->assignment_count + 1, sizeof *view->seen);
+    view->seen_count = 0;
+    for (size_t i = 0; i < device->assignment_count && view->seen != NULL; i++) {
+        const struct wb_api_assignment *assignment = &device->assignments[i];
+        const struct world_seen *before = NULL;
+        for (size_t k = 0; k < old_count && before == NULL; k++) {
+            before = strcmp(old[k].name, assignment->name) == 0 ? &old[k] : NULL;
+        }
+        char *name = strdup(assignment->name);
+        if (name == NULL) {
+            break;
+        }
+        struct world_seen *seen = &view->seen[view->seen_count++];
+        seen->name = name;
+        see(seen, before, device, assignment, now);
+    }
+    free_seen(old, old_count);
+}
+
 struct world_device *world_put_device(struct world *world, const json_t *object,
                                       struct wb_api_problem *problem)
 {
+    world->serial++;
     struct wb_api_device parsed;
     bool is_valid = wb_api_device_parse(&parsed, object, problem) == WB_OK;
     if (!is_valid) {
@@ -282,19 +358,23 @@ struct world_device *world_put_device(struct world *world, const json_t *object,
         free(view);
         return NULL;
     }
+    observe(view, world->now);
     return view;
 }
 
 static void free_device(void *view)
 {
     if (view != NULL) {
-        wb_api_device_deinit(&((struct world_device *)view)->api);
+        struct world_device *device = view;
+        wb_api_device_deinit(&device->api);
+        free_seen(device->seen, device->seen_count);
         free(view);
     }
 }
 
 void world_remove_device(struct world *world, const char *namespace, const char *name)
 {
+    world->serial++;
     free_device(take_out(&world->devices, &device_naming, namespace, name));
 }
 
@@ -311,8 +391,43 @@ struct world_range world_devices_of(const struct world *world, const char *names
 
 /* ---- applications ---------------------------------------------------------------------------- */
 
+static const char *const template_parts[] = {"wasmBinary", "source",      "signature",    "config",
+                                             "resources",  "permissions", "restartPolicy"};
+
+json_t *world_template(const json_t *application)
+{
+    const json_t *spec = json_object_get(application, "spec");
+    json_t *template = json_object();
+    for (size_t i = 0; i < WB_ARRAY_LEN(template_parts); i++) {
+        json_t *part = json_object_get(spec, template_parts[i]);
+        if (part != NULL && !json_is_null(part)) {
+            json_object_set(template, template_parts[i], part);
+        }
+    }
+    return template;
+}
+
+static int add_to_hash(const char *text, size_t len, void *ctx)
+{
+    wb_hash_update(ctx, text, len);
+    return 0;
+}
+
+void world_print(const json_t *template, char print[65])
+{
+    uint8_t digest[WB_HASH_LEN_MAX];
+    struct wb_hash hash;
+    wb_hash_init(&hash, WB_HASH_SHA256);
+    (void)json_dump_callback(template, add_to_hash, &hash, JSON_COMPACT | JSON_SORT_KEYS);
+    wb_hash_final(&hash, digest);
+    for (size_t i = 0; i < 32; i++) {
+        snprintf(print + 2 * i, 3, "%02x", digest[i]);
+    }
+}
+
 struct world_application *world_put_application(struct world *world, const json_t *object)
 {
+    world->serial++;
     struct wb_api_application parsed;
     struct wb_api_problem problem = {0};
     bool is_valid = wb_api_application_parse(&parsed, object, &problem) == WB_OK;
@@ -341,7 +456,15 @@ struct world_application *world_put_application(struct world *world, const json_
     view->api = parsed;
     view->is_valid = is_valid;
     if (!is_judged) {
+        json_t *template = world_template(object);
+        world_print(template, view->print);
+        json_decref(template);
         world_judge(is_valid ? &view->api : NULL, &problem, &view->verdict);
+    }
+    if (!view->api.meta.is_deleting) {
+        view->deleting_since = 0;
+    } else if (view->deleting_since == 0) {
+        view->deleting_since = world->now > 0 ? world->now : 1;
     }
     /* the module itself is not needed any more: the gateway reads it from the API server */
     json_decref(view->api.wasm_binary);
@@ -357,13 +480,16 @@ struct world_application *world_put_application(struct world *world, const json_
 static void free_application(void *view)
 {
     if (view != NULL) {
-        wb_api_application_deinit(&((struct world_application *)view)->api);
+        struct world_application *application = view;
+        wb_api_application_deinit(&application->api);
+        rollout_free(application->cache);
         free(view);
     }
 }
 
 void world_remove_application(struct world *world, const char *namespace, const char *name)
 {
+    world->serial++;
     free_application(take_out(&world->applications, &application_naming, namespace, name));
 }
 
@@ -376,6 +502,64 @@ struct world_application *world_find_application(const struct world *world, cons
 struct world_range world_applications_of(const struct world *world, const char *namespace)
 {
     return range_of(&world->applications, &application_naming, namespace);
+}
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+static void free_record(void *item)
+{
+    struct world_record *view = item;
+    if (view != NULL) {
+        free(view->namespace);
+        free(view->name);
+        free(view->application);
+        free(view->uid);
+        free(view);
+    }
+}
+
+struct world_record *world_put_record(struct world *world, const json_t *object)
+{
+    const json_t *labels = wb_api_at(object, "metadata", "labels", NULL);
+    const json_t *data = json_object_get(object, "data");
+    const char *application = wb_api_text_at(labels, "", WB_API_LABEL_APPLICATION, NULL);
+    int64_t revision = strtoll(wb_api_text_at(labels, "", WB_API_LABEL_REVISION, NULL), NULL, 10);
+    world_remove_record(world, OBJECT_NAMESPACE(object), OBJECT_NAME(object));
+    struct world_record *view = calloc(1, sizeof *view);
+    if (view == NULL || application[0] == '\0' || revision <= 0) {
+        free(view);
+        return NULL;
+    }
+    view->namespace = strdup(OBJECT_NAMESPACE(object));
+    view->name = strdup(OBJECT_NAME(object));
+    view->application = strdup(application);
+    view->uid = strdup(wb_api_text_at(data, "", "uid", NULL));
+    view->revision = revision;
+    snprintf(view->digest, sizeof view->digest, "%s", wb_api_text_at(data, "", "digest", NULL));
+    snprintf(view->print, sizeof view->print, "%s", wb_api_text_at(data, "", "print", NULL));
+    if (view->namespace == NULL || view->name == NULL || view->application == NULL ||
+        view->uid == NULL || !insert(&world->records, &record_naming, view)) {
+        free_record(view);
+        return NULL;
+    }
+    return view;
+}
+
+void world_remove_record(struct world *world, const char *namespace, const char *name)
+{
+    world->serial++;
+    free_record(take_out(&world->records, &record_naming, namespace, name));
+}
+
+struct world_record *world_find_record(const struct world *world, const char *namespace,
+                                       const char *name)
+{
+    return find(&world->records, &record_naming, namespace, name);
+}
+
+struct world_range world_records_of(const struct world *world, const char *namespace)
+{
+    return range_of(&world->records, &record_naming, namespace);
 }
 
 /* ---- gateways and their leases --------------------------------------------------------------- */
@@ -503,5 +687,6 @@ void world_deinit(struct world *world)
     free_list(&world->applications, free_application);
     free_list(&world->gateways, free_gateway);
     free_list(&world->leases, free_lease);
+    free_list(&world->records, free_record);
     memset(world, 0, sizeof *world);
 }

@@ -16,9 +16,22 @@ struct world_work {
     unsigned failures;
 };
 
+/* What the controller saw of one assignment over time; API objects tell only the present. */
+struct world_seen {
+    char *name;
+    int64_t revision;
+    uint32_t restarts;
+    wb_ms assigned_at; /* the device has had it, and was there to act on it, since then */
+    wb_ms up_since;    /* it has run without a restart since then, if is_up */
+    bool is_up;
+    bool was_offline;
+};
+
 struct world_device {
     struct wb_api_device api;
-    bool is_valid; /* parsed; otherwise only api.meta.name and .namespace hold */
+    bool is_valid;           /* parsed; otherwise only api.meta.name and .namespace hold */
+    struct world_seen *seen; /* one for each of api.assignments, in their order */
+    size_t seen_count;
     struct world_work spec_work;
     struct world_work status_work;
 };
@@ -30,10 +43,30 @@ struct world_verdict {
     char digest[WB_API_DIGEST_LEN + 1]; /* of the module; "" when not accepted */
 };
 
+struct rollout;
+
 struct world_application {
     struct wb_api_application api;
     bool is_valid;
     struct world_verdict verdict;
+    char print[65];        /* fingerprint of what devices get of the spec: records compare it */
+    wb_ms deleting_since;  /* when its deletion was seen first; 0: it is not being deleted */
+    wb_ms wake_at;         /* time alone changes something then; 0: not */
+    struct rollout *cache; /* rollout.c's, for the present state of the world */
+    struct world_work work;
+    struct world_work meta_work; /* its finalizer */
+    struct world_work record_work;
+};
+
+/* What a revision of an Application was: a ConfigMap that the controller wrote. */
+struct world_record {
+    char *namespace;
+    char *name;
+    char *application;
+    char *uid; /* of the Application */
+    int64_t revision;
+    char digest[WB_API_DIGEST_LEN + 1];
+    char print[65];
     struct world_work work;
 };
 
@@ -65,6 +98,9 @@ struct world {
     struct world_list applications;
     struct world_list gateways;
     struct world_list leases;
+    struct world_list records;
+    wb_ms now;                /* of what is being put; the shell's clock */
+    uint64_t serial;          /* raised by every change of devices, applications and records */
     uint32_t lease_default_s; /* for Leases that do not say */
 };
 
@@ -79,6 +115,9 @@ struct world_application *world_put_application(struct world *world, const json_
 struct world_gateway *world_put_gateway(struct world *world, const json_t *object,
                                         struct wb_api_problem *problem);
 struct world_lease *world_put_lease(struct world *world, const json_t *object, wb_ms now);
+/* NULL: no memory, or not a record. */
+struct world_record *world_put_record(struct world *world, const json_t *object);
+void world_remove_record(struct world *world, const char *namespace, const char *name);
 void world_remove_device(struct world *world, const char *namespace, const char *name);
 void world_remove_application(struct world *world, const char *namespace, const char *name);
 void world_remove_gateway(struct world *world, const char *namespace, const char *name);
@@ -93,6 +132,9 @@ struct world_gateway *world_find_gateway(const struct world *world, const char *
 struct world_lease *world_find_lease(const struct world *world, const char *namespace,
                                      const char *name);
 
+struct world_record *world_find_record(const struct world *world, const char *namespace,
+                                       const char *name);
+
 /* Objects of one namespace: items[first … end - 1] of the list. */
 struct world_range {
     size_t first;
@@ -100,6 +142,11 @@ struct world_range {
 };
 struct world_range world_devices_of(const struct world *world, const char *namespace);
 struct world_range world_applications_of(const struct world *world, const char *namespace);
+struct world_range world_records_of(const struct world *world, const char *namespace);
+
+/* The parts of an Application's spec that reach devices (new reference), and their fingerprint. */
+json_t *world_template(const json_t *application);
+void world_print(const json_t *template, char print[65]);
 
 /* Judges an Application by its spec alone; application may be NULL when it did not parse (problem).
  */

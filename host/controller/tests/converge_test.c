@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-#include "reconcile.h"
+#include "rollout.h"
 
 #define DEVICES_MAX      12
 #define APPLICATIONS_MAX 6
@@ -150,9 +150,27 @@ static void write_patch(struct cluster *c, json_t *object, json_t *patch)
 static unsigned reconcile_all(struct cluster *c)
 {
     unsigned writes = 0;
+    for (size_t i = 0; i < c->application_count; i++) {
+        struct world_application *application =
+            world_put_application(&c->world, c->applications[i]);
+        json_t *record = reconcile_record(&c->world, application, c->applications[i], c->now.ms);
+        if (record != NULL) {
+            assert_non_null(world_put_record(&c->world, record));
+            writes++;
+        }
+        json_decref(record);
+        bool is_late;
+        wb_ms due = WB_NEVER;
+        json_t *patch = reconcile_finalizer(&c->world, application, c->now.ms, &is_late, &due);
+        if (patch != NULL) {
+            write_patch(c, c->applications[i], patch);
+            world_put_application(&c->world, c->applications[i]);
+            writes++;
+        }
+    }
     for (size_t i = 0; i < c->device_count; i++) {
         struct world_device *device = world_put_device(&c->world, c->devices[i], NULL);
-        json_t *patch = reconcile_assignments(&c->world, device);
+        json_t *patch = reconcile_assignments(&c->world, device, c->now);
         if (patch != NULL) {
             write_patch(c, c->devices[i], patch);
             writes++;

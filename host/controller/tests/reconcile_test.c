@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 #include "wb_test.h"
 
-#include "reconcile.h"
+#include "rollout.h"
 
 #define MODULE        "AGFzbQEAAAA=" /* \0asm, version 1 */
 #define MODULE_DIGEST "sha256:93a44bbb96c751218e4c00d479e4c14358122a389acca16205b1e4d0dc5f9476"
@@ -60,6 +60,12 @@ static struct world_application *add_application(struct world *world, int genera
              generation, spec);
     json_t *json = parse(text);
     struct world_application *application = world_put_application(world, json);
+    json_t *record = reconcile_record(world, application, json, now.ms);
+    if (record != NULL) {
+        assert_non_null(world_put_record(world, record));
+        assert_null(reconcile_record(world, application, json, now.ms));
+    }
+    json_decref(record);
     json_decref(json);
     return application;
 }
@@ -85,11 +91,11 @@ static void selected_device_is_assigned_the_module(void **state)
     world_init(&world, 40);
     struct world_device *device = add_device(&world, "d0", SPEC(""));
     add_application(&world, 3, "\"wasmBinary\":\"" MODULE "\",\"targetDevices\":[\"d0\"]");
-    assert_string_equal(text_of(reconcile_assignments(&world, device)),
+    assert_string_equal(text_of(reconcile_assignments(&world, device, now)),
                         "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"applications\":["
                         "{\"name\":\"hello\",\"digest\":\"" MODULE_DIGEST "\",\"revision\":3}]}}");
     device = add_device(&world, "d0", SPEC(ASSIGNED(MODULE_DIGEST, "3")));
-    assert_null(reconcile_assignments(&world, device));
+    assert_null(reconcile_assignments(&world, device, now));
     world_deinit(&world);
 }
 
@@ -123,7 +129,7 @@ static void selection_follows_names_labels_capabilities_and_approval(void **stat
                  cases[i].spec[0] != '\0' ? "," : "", cases[i].spec);
         struct world_application *application = add_application(&world, 1, spec);
         assert_int_equal(select_device(&application->api, &device->api), cases[i].selection);
-        json_t *patch = reconcile_assignments(&world, device);
+        json_t *patch = reconcile_assignments(&world, device, now);
         assert_int_equal(patch != NULL, cases[i].selection == SELECT_YES);
         json_decref(patch);
         world_deinit(&world);
@@ -137,15 +143,15 @@ static void entry_goes_when_nothing_wants_it_any_more(void **state)
     world_init(&world, 40);
     struct world_device *device = add_device(&world, "d0", SPEC(ASSIGNED(MODULE_DIGEST, "3")));
     const char *empty = "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"applications\":[]}}";
-    assert_string_equal(text_of(reconcile_assignments(&world, device)), empty);
+    assert_string_equal(text_of(reconcile_assignments(&world, device, now)), empty);
     add_application(&world, 4, "\"wasmBinary\":\"" MODULE "\",\"targetDevices\":[\"d1\"]");
-    assert_string_equal(text_of(reconcile_assignments(&world, device)), empty);
+    assert_string_equal(text_of(reconcile_assignments(&world, device, now)), empty);
     json_t *deleting = parse("{\"metadata\":{\"name\":\"hello\",\"namespace\":\"n\","
                              "\"deletionTimestamp\":\"2026-11-23T16:00:00Z\"},\"spec\":"
                              "{\"wasmBinary\":\"" MODULE "\",\"targetDevices\":[\"d0\"]}}");
     world_put_application(&world, deleting);
     json_decref(deleting);
-    assert_string_equal(text_of(reconcile_assignments(&world, device)), empty);
+    assert_string_equal(text_of(reconcile_assignments(&world, device, now)), empty);
     world_deinit(&world);
 }
 
@@ -166,8 +172,8 @@ static void unusable_or_paused_application_leaves_what_runs(void **state)
         struct world_device *running = add_device(&world, "d0", SPEC(ASSIGNED(OTHER_DIGEST, "3")));
         struct world_device *empty = add_device(&world, "d1", SPEC(""));
         add_application(&world, 4, specs[i]);
-        assert_null(reconcile_assignments(&world, running));
-        assert_null(reconcile_assignments(&world, empty));
+        assert_null(reconcile_assignments(&world, running, now));
+        assert_null(reconcile_assignments(&world, empty, now));
         world_deinit(&world);
     }
 }
@@ -457,11 +463,11 @@ static void malformed_device_is_left_alone(void **state)
     struct world_device *device = add_device(&world, "d0", "\"spec\":{\"deviceId\":7}");
     add_application(&world, 1, "\"wasmBinary\":\"" MODULE "\",\"targetDevices\":[\"d0\"]");
     assert_false(device->is_valid);
-    assert_null(reconcile_assignments(&world, device));
+    assert_null(reconcile_assignments(&world, device, now));
     assert_null(reconcile_device_status(&world, device, now, NULL));
     device = add_device(&world, "d0", SPEC("")); /* mended */
     assert_true(device->is_valid);
-    json_decref(reconcile_assignments(&world, device));
+    json_decref(reconcile_assignments(&world, device, now));
     world_remove_device(&world, "n", "d0");
     world_remove_device(&world, "n", "d0");
     assert_null(world_find_device(&world, "n", "d0"));

@@ -197,11 +197,35 @@ static void respond_patch(struct server *s, struct wb_http_request *request, con
         respond_json(request, 409, json_pack("{s:s}", "reason", "Conflict"));
     } else {
         merge(object, patch);
-        stamp(s, object);
-        tell(s, plural, "MODIFIED", object);
-        respond_json(request, 200, json_incref(object));
+        json_incref(object);
+        if (wb_api_at(object, "metadata", "deletionTimestamp", NULL) != NULL &&
+            json_array_size(wb_api_at(object, "metadata", "finalizers", NULL)) == 0) {
+            take_out(s, plural, name);
+        } else {
+            stamp(s, object);
+            tell(s, plural, "MODIFIED", object);
+        }
+        respond_json(request, 200, object);
     }
     json_decref(patch);
+}
+
+static void respond_create(struct server *s, struct wb_http_request *request)
+{
+    size_t len;
+    const uint8_t *body = wb_http_request_body(request, &len);
+    char *text = strndup((const char *)body, len);
+    json_t *object = json_loads(text, 0, NULL);
+    const char *name = wb_api_text_at(object, "", "metadata", "name", NULL);
+    s->writes++;
+    if (object_of(s, "configmaps", name) != NULL) {
+        respond_json(request, 409, json_pack("{s:s}", "reason", "AlreadyExists"));
+    } else {
+        put(s, "configmaps", text);
+        respond_json(request, 201, json_incref(object_of(s, "configmaps", name)));
+    }
+    json_decref(object);
+    free(text);
 }
 
 static void request(void *ctx, struct wb_http_request *r)
@@ -211,13 +235,23 @@ static void request(void *ctx, struct wb_http_request *r)
     char name[64] = "";
     const char *path = wb_http_request_path(r);
     const char *method = wb_http_request_method(r);
-    if (strcmp(method, "POST") == 0) {
+    if (strcmp(method, "DELETE") == 0 &&
+        sscanf(path, "/api/v1/namespaces/n/%31[a-z]/%63[^/]", plural, name) == 2) {
+        json_t *object = json_incref(object_of(s, plural, name));
+        if (object != NULL) {
+            take_out(s, plural, name);
+        }
+        respond_json(r, object != NULL ? 200 : 404, object != NULL ? object : json_object());
+    } else if (strcmp(method, "POST") == 0 && strstr(path, "/configmaps") != NULL) {
+        respond_create(s, r);
+    } else if (strcmp(method, "POST") == 0) {
         s->events += strstr(path, "/events") != NULL;
         respond_json(r, 201, json_object());
     } else if (sscanf(path, "/apis/wasmbed.github.io/v1/namespaces/n/%31[a-z]/%63[^/]", plural,
                       name) == 2) {
         respond_patch(s, r, plural, name);
     } else if (sscanf(path, "/apis/wasmbed.github.io/v1/namespaces/n/%31[a-z]", plural) != 1 &&
+               sscanf(path, "/api/v1/namespaces/n/%31[a-z]", plural) != 1 &&
                sscanf(path, "/apis/coordination.k8s.io/v1/namespaces/n/%31[a-z]", plural) != 1) {
         respond_json(r, 404, json_pack("{s:s}", "reason", "NotFound"));
     } else if (strstr(wb_http_request_query_text(r), "watch=true") != NULL) {
@@ -343,6 +377,44 @@ static void application_reaches_its_devices_and_leaves_them(void **state)
     close_server(&s);
 }
 
+/* What kubectl delete does to an object with finalizers. */
+static void mark_deleted(struct server *s, const char *plural, const char *name)
+{
+    json_t *object = object_of(s, plural, name);
+    json_object_set_new(json_object_get(object, "metadata"), "deletionTimestamp",
+                        json_string("2026-11-23T16:00:00Z"));
+    stamp(s, object);
+    tell(s, plural, "MODIFIED", object);
+}
+
+#define EMPTY "{\"phase\":\"Connected\",\"gateway\":{\"name\":\"gw0\"},\"applications\":[]}"
+
+static void deletion_waits_for_connected_devices_only(void **state)
+{
+    (void)state;
+    struct server s;
+    open_server(&s);
+    put(&s, "devices", DEVICE("d0"));
+    put(&s, "devices", DEVICE("d1"));
+    start(&s);
+    put(&s, "applications", APPLICATION("1", MODULE));
+    WAIT_FOR(&s, assigned(&s, "d0") == 1 && assigned(&s, "d1") == 1);
+    WAIT_FOR(&s, json_array_size(wb_api_at(object_of(&s, "applications", "hello"), "metadata",
+                                           "finalizers", NULL)) == 1);
+    report(&s, "d0", RUNNING("1"));
+    report(&s, "d1", RUNNING("1"));
+    report(&s, "d1", "{\"phase\":\"Disconnected\"}"); /* it never acknowledges */
+    WAIT_FOR(&s, has_phase(&s, "applications", "hello", "PartiallyRunning"));
+    assert_non_null(object_of(&s, "configmaps", "wasmbed.hello.r1"));
+    mark_deleted(&s, "applications", "hello");
+    WAIT_FOR(&s, assigned(&s, "d0") == 0 && assigned(&s, "d1") == 0);
+    assert_non_null(object_of(&s, "applications", "hello")); /* d0 still reports it */
+    report(&s, "d0", EMPTY);
+    WAIT_FOR(&s, object_of(&s, "applications", "hello") == NULL);
+    WAIT_FOR(&s, object_of(&s, "configmaps", "wasmbed.hello.r1") == NULL);
+    close_server(&s);
+}
+
 static void conflicts_and_errors_are_outlasted(void **state)
 {
     (void)state;
@@ -401,11 +473,20 @@ static void refused_version_keeps_the_old_one(void **state)
     json_t *entry =
         json_array_get(wb_api_at(object_of(&s, "devices", "d0"), "spec", "applications", NULL), 0);
     assert_int_equal(wb_api_integer_at(entry, 0, "revision", NULL), 1);
-    put(&s, "applications", APPLICATION("3", MODULE));
+    put(&s, "applications", APPLICATION("3", MODULE)); /* the same as before: no new revision */
+    WAIT_FOR(&s, wb_api_condition_is(wb_api_at(object_of(&s, "applications", "hello"), "status",
+                                               "conditions", NULL),
+                                     "Accepted", WB_API_TRUE));
+    entry =
+        json_array_get(wb_api_at(object_of(&s, "devices", "d0"), "spec", "applications", NULL), 0);
+    assert_int_equal(wb_api_integer_at(entry, 0, "revision", NULL), 1);
+    put(&s, "applications",
+        "{\"metadata\":{\"name\":\"hello\",\"namespace\":\"n\",\"generation\":4},\"spec\":{"
+        "\"wasmBinary\":\"" MODULE "\",\"deviceSelector\":{},\"config\":{\"args\":[\"x\"]}}}");
     WAIT_FOR(&s, wb_api_integer_at(json_array_get(wb_api_at(object_of(&s, "devices", "d0"), "spec",
                                                             "applications", NULL),
                                                   0),
-                                   0, "revision", NULL) == 3);
+                                   0, "revision", NULL) == 4);
     close_server(&s);
 }
 
@@ -451,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(application_reaches_its_devices_and_leaves_them),
+        cmocka_unit_test(deletion_waits_for_connected_devices_only),
         cmocka_unit_test(conflicts_and_errors_are_outlasted),
         cmocka_unit_test(restart_of_the_server_loses_nothing),
         cmocka_unit_test(refused_version_keeps_the_old_one),
