@@ -10,16 +10,6 @@
 
 #define LIST_CAP 1024u
 
-static struct gateway_application *assigned(const struct gateway *g,
-                                            const struct wb_api_assignment *assignment)
-{
-    struct gateway_application *app = table_find(&g->applications, assignment->name);
-    return app != NULL && strcmp(app->digest_text, assignment->digest) == 0 &&
-                   app->api.meta.generation == assignment->revision
-               ? app
-               : NULL;
-}
-
 /* 64-bit FNV-1a over what the set says, so that an unchanged one is not sent again. */
 static uint64_t print_of(const struct wb_api_device *api)
 {
@@ -95,7 +85,7 @@ void desired_update(struct gateway *g, struct gateway_session *s)
         return;
     }
     for (size_t i = 0; i < api->assignment_count; i++) {
-        if (assigned(g, &api->assignments[i]) == NULL) {
+        if (revision_find(g, &api->assignments[i]) == NULL) {
             return; /* comes with the Application, or with another assignment */
         }
     }
@@ -112,7 +102,7 @@ void desired_update(struct gateway *g, struct gateway_session *s)
         return;
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct gateway_application *app = assigned(g, &api->assignments[i]);
+        const struct gateway_application *app = revision_find(g, &api->assignments[i]);
         enum wb_err err = send_application(g, s, i, count, app);
         if (err != WB_OK) {
             refuse_application(g, s, app, err);
@@ -145,18 +135,24 @@ void desired_acked(struct gateway *g, wb_ms now, struct gateway_session *s, uint
     }
 }
 
-/* A device may fetch what some Application holds now, whether or not it is assigned to it still. */
-static const struct gateway_application *module_find(const struct gateway *g,
-                                                     const uint8_t digest[32])
+static const struct gateway_application *module_find_in(const struct table *table,
+                                                        const uint8_t digest[32])
 {
     size_t cursor = 0;
-    for (const struct gateway_application *app;
-         (app = table_next(&g->applications, &cursor)) != NULL;) {
+    for (const struct gateway_application *app; (app = table_next(table, &cursor)) != NULL;) {
         if (memcmp(app->digest, digest, 32) == 0) {
             return app;
         }
     }
     return NULL;
+}
+
+/* A device may fetch what some Application holds or held, whether or not it is assigned to it. */
+static const struct gateway_application *module_find(const struct gateway *g,
+                                                     const uint8_t digest[32])
+{
+    const struct gateway_application *app = module_find_in(&g->applications, digest);
+    return app != NULL ? app : module_find_in(&g->revisions, digest);
 }
 
 void desired_chunk(struct gateway *g, struct gateway_session *s,

@@ -47,8 +47,11 @@ static void device_free(struct gateway_device *device)
     free(device);
 }
 
-static void application_free(struct gateway_application *app)
+void application_free(struct gateway_application *app)
 {
+    if (app == NULL) {
+        return;
+    }
     wb_api_application_deinit(&app->api);
     free(app->module);
     free(app->signature);
@@ -72,6 +75,10 @@ void gateway_free(struct gateway *g)
     for (struct gateway_application *a; (a = table_next(&g->applications, &cursor)) != NULL;) {
         application_free(a);
     }
+    cursor = 0;
+    for (struct gateway_application *a; (a = table_next(&g->revisions, &cursor)) != NULL;) {
+        application_free(a);
+    }
     for (size_t i = 0; i < g->action_count; i++) {
         free(g->actions[(g->action_at + i) % g->action_cap].text);
     }
@@ -80,6 +87,7 @@ void gateway_free(struct gateway *g)
     table_deinit(&g->devices);
     table_deinit(&g->device_ids);
     table_deinit(&g->applications);
+    table_deinit(&g->revisions);
     free(g);
 }
 
@@ -340,7 +348,7 @@ void device_log(struct gateway *g, struct gateway_device *device, uint64_t unix_
 
 /* ---- applications ------------------------------------------------------------------------- */
 
-static void desired_all(struct gateway *g)
+void desired_all(struct gateway *g)
 {
     size_t cursor = 0;
     for (struct gateway_session *s; (s = table_next(&g->sessions, &cursor)) != NULL;) {
@@ -348,13 +356,11 @@ static void desired_all(struct gateway *g)
     }
 }
 
-/* Decodes module and signature; the base64 text is not kept. */
-static enum wb_err application_load(struct gateway_application *app, struct wb_api_problem *problem)
+enum wb_err application_load(struct gateway_application *app, struct wb_api_problem *problem)
 {
     const json_t *binary = app->api.wasm_binary;
     if (binary == NULL) {
-        return wb_api_problem_set(problem, WB_ERR_UNSUPPORTED,
-                                  "spec.source: this gateway takes spec.wasmBinary only");
+        return wb_api_problem_set(problem, WB_ERR_UNSUPPORTED, "spec.wasmBinary: missing");
     }
     enum wb_err err = wb_api_base64_decode(json_string_value(binary), json_string_length(binary),
                                            WB_API_MODULE_MAX, &app->module, &app->module_len);
@@ -384,6 +390,9 @@ void gateway_application_put(struct gateway *g, wb_ms now, const json_t *object)
     if (old != NULL && old->api.meta.generation == generation &&
         strcmp(old->api.meta.uid, wb_api_text_at(object, "", "metadata", "uid", NULL)) == 0) {
         return; /* its status changed, which is none of our business */
+    }
+    if (wb_api_at(object, "spec", "source", NULL) != NULL) {
+        return; /* the controller fetches the module; its record of the revision holds it */
     }
     struct gateway_application *app = calloc(1, sizeof *app);
     if (app == NULL) {

@@ -130,6 +130,9 @@ void gateway_device_put(struct gateway *g, wb_ms now, const json_t *object);
 void gateway_device_remove(struct gateway *g, wb_ms now, const char *name);
 void gateway_application_put(struct gateway *g, wb_ms now, const json_t *object);
 void gateway_application_remove(struct gateway *g, wb_ms now, const char *name);
+/* Records of Applications' revisions: the controller's ConfigMaps with WB_API_LABEL_REVISION. */
+void gateway_revision_put(struct gateway *g, wb_ms now, const json_t *record);
+void gateway_revision_remove(struct gateway *g, wb_ms now, const json_t *record);
 /* Both first lists are complete: only now are devices judged. */
 void gateway_synced(struct gateway *g, wb_ms now);
 

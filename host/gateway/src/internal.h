@@ -15,6 +15,7 @@ struct gateway_application {
     size_t module_len;
     uint8_t *signature;
     size_t signature_len;
+    char key[96]; /* of a recorded revision: "name/revision" */
 };
 
 struct gateway_subscription {
@@ -77,6 +78,7 @@ struct gateway {
     struct table devices;      /* by name */
     struct table device_ids;   /* by spec.deviceId */
     struct table applications; /* by name */
+    struct table revisions;    /* recorded ones, by "name/revision" */
     struct table sessions;     /* by id */
     uint64_t session_id;
     uint64_t generation;
@@ -96,6 +98,18 @@ struct gateway_device *device_by_id(const struct gateway *g, const char *device_
 void status_due(struct gateway *g, wb_ms now, struct gateway_device *device);
 void device_log(struct gateway *g, struct gateway_device *device, uint64_t unix_ms, uint32_t level,
                 struct wb_cbor_text app, struct wb_cbor_text text);
+
+/* Decodes module and signature of a parsed Application; the base64 text is not kept. */
+enum wb_err application_load(struct gateway_application *app,
+                             struct wb_api_problem *problem) WB_MUST_USE;
+void application_free(struct gateway_application *app); /* NULL is fine */
+void desired_all(struct gateway *g);
+
+/* ---- revisions.c */
+/* What an assignment names: the Application as it is now, or a recorded revision. NULL: it has not
+ * arrived here yet. */
+struct gateway_application *revision_find(const struct gateway *g,
+                                          const struct wb_api_assignment *assignment);
 
 /* ---- session.c */
 /* Frames and queues a message. Outcomes: WB_ERR_FULL (too slow a device), and those of encoding. */

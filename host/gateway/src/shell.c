@@ -39,7 +39,7 @@ struct shell {
     struct wb_kube *kube;
     struct wb_kube_recorder *recorder;
     struct wb_kube_lease *lease;
-    struct wb_kube_reflector *devices, *applications, *gateways;
+    struct wb_kube_reflector *devices, *applications, *revisions, *gateways;
     struct wb_net_timer *timer;
     struct wb_net_listener *listener;
     struct wb_http_server *plain, *api;
@@ -331,6 +331,19 @@ static void on_application(void *ctx, enum wb_kube_change change, const json_t *
     run_actions(sh);
 }
 
+static void on_revision(void *ctx, enum wb_kube_change change, const json_t *object,
+                        const json_t *old)
+{
+    (void)old;
+    struct shell *sh = ctx;
+    if (change == WB_KUBE_DELETED) {
+        gateway_revision_remove(sh->gateway, now_ms(sh), object);
+    } else {
+        gateway_revision_put(sh->gateway, now_ms(sh), object);
+    }
+    run_actions(sh);
+}
+
 /* Our own Gateway object: how to work. Without one the defaults hold. */
 static void on_gateway(void *ctx, enum wb_kube_change change, const json_t *object,
                        const json_t *old)
@@ -367,7 +380,7 @@ static void on_synced(void *ctx)
     struct shell *sh = ctx;
     if (sh->listener != NULL || !wb_kube_reflector_is_synced(sh->devices) ||
         !wb_kube_reflector_is_synced(sh->applications) ||
-        !wb_kube_reflector_is_synced(sh->gateways)) {
+        !wb_kube_reflector_is_synced(sh->revisions) || !wb_kube_reflector_is_synced(sh->gateways)) {
         return;
     }
     gateway_synced(sh->gateway, now_ms(sh));
@@ -532,14 +545,20 @@ static enum wb_err start_kube(struct shell *sh, char *why, size_t cap)
     cfg.changed = on_application;
     cfg.trouble = NULL; /* one voice is enough */
     sh->applications = wb_kube_reflector_new(sh->kube, &cfg);
+    cfg.resource = &wb_kube_configmaps;
+    cfg.label_selector = WB_API_LABEL_REVISION;
+    cfg.changed = on_revision;
+    sh->revisions = wb_kube_reflector_new(sh->kube, &cfg);
+    cfg.label_selector = NULL;
     char selector[96];
     snprintf(selector, sizeof selector, "metadata.name=%s", sh->name);
     cfg.resource = &wb_kube_gateways;
     cfg.field_selector = selector;
     cfg.changed = on_gateway;
     sh->gateways = wb_kube_reflector_new(sh->kube, &cfg);
-    return sh->gateways != NULL && sh->devices != NULL && sh->applications != NULL ? WB_OK
-                                                                                   : WB_ERR_MEMORY;
+    bool is_complete = sh->gateways != NULL && sh->devices != NULL && sh->applications != NULL &&
+                       sh->revisions != NULL;
+    return is_complete ? WB_OK : WB_ERR_MEMORY;
 }
 
 static enum wb_err start_http(struct shell *sh, char *why, size_t cap)
@@ -625,6 +644,7 @@ static void stop(struct shell *sh)
     wb_http_server_free(sh->api);
     wb_kube_reflector_free(sh->devices);
     wb_kube_reflector_free(sh->applications);
+    wb_kube_reflector_free(sh->revisions);
     wb_kube_reflector_free(sh->gateways);
     wb_kube_lease_free(sh->lease);
     wb_kube_recorder_free(sh->recorder);

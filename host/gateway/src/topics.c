@@ -15,12 +15,16 @@ static void copy_text(char *to, size_t cap, struct wb_cbor_text text)
 static bool is_permitted(const struct gateway *g, const struct gateway_session *s, const char *app,
                          const char *action, const char *topic)
 {
-    const struct gateway_application *a = table_find(&g->applications, app);
-    bool is_assigned = false;
-    for (size_t i = 0; i < s->device->api.assignment_count; i++) {
-        is_assigned |= strcmp(s->device->api.assignments[i].name, app) == 0;
+    const struct wb_api_device *device = &s->device->api;
+    for (size_t i = 0; i < device->assignment_count; i++) {
+        if (strcmp(device->assignments[i].name, app) == 0) {
+            /* by the revision that it runs; unless that has gone, then by the present one */
+            const struct gateway_application *a = revision_find(g, &device->assignments[i]);
+            a = a != NULL ? a : table_find(&g->applications, app);
+            return a != NULL && wb_api_is_permitted(&a->api.permissions, action, topic);
+        }
     }
-    return a != NULL && is_assigned && wb_api_is_permitted(&a->api.permissions, action, topic);
+    return false;
 }
 
 static void deny(struct gateway *g, struct gateway_session *s, const char *app, const char *action,

@@ -498,6 +498,56 @@ static void app_status_reaches_the_status_and_leaves_it_with_the_ack(void **stat
     world_deinit(&w);
 }
 
+static json_t *record_of(int revision, const char *argument)
+{
+    char *binary = wb_api_base64_encode(module_bytes, sizeof module_bytes);
+    json_t *spec = json_pack("{s:s, s:{s:[s]}}", "wasmBinary", binary, "config", "args", argument);
+    char *text = json_dumps(spec, JSON_COMPACT);
+    json_t *record = json_pack("{s:{s:o, s:s, s:{s:s, s:o}}, s:{s:s}}", "metadata", "name",
+                               json_sprintf("wasmbed.app.r%d", revision), "namespace", "wasmbed",
+                               "labels", WB_API_LABEL_APPLICATION, "app", WB_API_LABEL_REVISION,
+                               json_sprintf("%d", revision), "data", "spec.json", text);
+    free(text);
+    json_decref(spec);
+    free(binary);
+    return record;
+}
+
+static void recorded_revision_is_served_after_the_application_changed(void **state)
+{
+    (void)state;
+    struct world w;
+    static struct peer p;
+    connect_d1(&w, &p, "[]");
+    put_application(&w, 7, "[]");
+    uint64_t before = p.desired.generation;
+    put_device(&w, "d1", p.identity.key.public_key, true, assignment(2));
+    settle(&w, &p, 1);
+    assert_int_equal(p.desired.generation, before); /* unknown as yet: the device keeps its set */
+    json_t *bad = json_pack("{s:{s:s, s:{s:s, s:s}}, s:{s:s}}", "metadata", "name", "x", "labels",
+                            WB_API_LABEL_APPLICATION, "app", WB_API_LABEL_REVISION, "2", "data",
+                            "spec.json", "{\"wasmBinary\":\"*\"}");
+    gateway_revision_put(w.g, w.now, bad);
+    settle(&w, &p, 1);
+    assert_int_equal(p.desired.generation, before);
+    json_object_set_new(bad, "data", json_object());
+    gateway_revision_put(w.g, w.now, bad);
+    json_t *record = record_of(2, "old");
+    gateway_revision_put(w.g, w.now, record);
+    gateway_revision_put(w.g, w.now, record); /* a re-list */
+    settle(&w, &p, 1);
+    assert_true(p.desired.generation > before);
+    assert_int_equal(p.desired.app.revision, 2);
+    gateway_revision_remove(w.g, w.now, record);
+    gateway_revision_remove(w.g, w.now, bad);
+    json_decref(record);
+    json_decref(bad);
+    put_device(&w, "d1", p.identity.key.public_key, true, assignment(7));
+    settle(&w, &p, 1);
+    assert_int_equal(p.desired.app.revision, 7);
+    world_deinit(&w);
+}
+
 static void revoked_device_is_cut_off(void **state)
 {
     (void)state;
@@ -769,6 +819,7 @@ int main(void)
         cmocka_unit_test(module_is_fetched_in_chunks),
         cmocka_unit_test(an_unchanged_set_is_not_sent_again),
         cmocka_unit_test(app_status_reaches_the_status_and_leaves_it_with_the_ack),
+        cmocka_unit_test(recorded_revision_is_served_after_the_application_changed),
         cmocka_unit_test(revoked_device_is_cut_off),
         cmocka_unit_test(newest_connection_of_an_identity_wins),
         cmocka_unit_test(silence_ends_a_session),
