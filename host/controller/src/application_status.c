@@ -249,6 +249,13 @@ struct summary {
     char text[640];                   /* message of the condition that is being made */
 };
 
+/* Nothing of the new revision is assigned before its record exists. */
+static bool is_being_recorded(const struct summary *s)
+{
+    return s->application->verdict.reason == NULL && !s->application->api.is_paused &&
+           !s->rollout->is_recorded;
+}
+
 static struct wb_api_condition accepted_condition(struct summary *s)
 {
     const struct world_verdict *verdict = &s->application->verdict;
@@ -276,6 +283,10 @@ static struct wb_api_condition progressing_condition(struct summary *s)
     } else if (s->counts.target == 0) {
         c.reason = "NoDevices";
         c.message = "No approved Device matches; devices that come later get the application.";
+    } else if (is_being_recorded(s)) {
+        c.status = WB_API_TRUE;
+        c.reason = "RecordingRevision";
+        c.message = "What devices are to get is being recorded in a ConfigMap.";
     } else if (s->is_stopped) {
         bool is_going_back = s->rollout->is_rolling_back && s->counts.running < s->counts.target;
         c.status = is_going_back ? WB_API_TRUE : WB_API_FALSE;
@@ -450,6 +461,9 @@ static enum wb_api_application_phase phase_of(const struct summary *s)
     const struct rollout *r = s->rollout;
     enum wb_api_application_phase phase =
         wb_api_application_phase_derive(s->application->verdict.reason == NULL, &s->counts);
+    if (is_being_recorded(s)) {
+        return WB_API_APPLICATION_DEPLOYING;
+    }
     if (s->is_stopped && r->is_rolling_back) {
         return s->counts.running < s->counts.target ? WB_API_APPLICATION_ROLLING_BACK : phase;
     }

@@ -70,7 +70,11 @@ static void add_writes(struct page *page, const struct controller *c)
 
 static void add_caches(struct page *page, const struct controller *c)
 {
-    static const char *const names[] = {"devices", "applications", "gateways", "leases"};
+    static const char *const names[CACHE_COUNT] = {[CACHE_DEVICES] = "devices",
+                                                   [CACHE_APPLICATIONS] = "applications",
+                                                   [CACHE_GATEWAYS] = "gateways",
+                                                   [CACHE_RECORDS] = "configmaps",
+                                                   [CACHE_LEASES] = "leases"};
     struct wb_kube_reflector_stats stats[CACHE_COUNT];
     for (int i = 0; i < CACHE_COUNT; i++) {
         stats[i] = wb_kube_reflector_stats(c->caches[i]);

@@ -418,7 +418,7 @@ static void look_at_application(struct controller *c, struct world_application *
         act(c, JOB_RECORD, meta, &application->record_work,
             reconcile_record(&c->world, application, object, now.ms), NULL);
     }
-    if (is_due(&application->work, now.ms, next)) {
+    if (!application->record_work.is_busy && is_due(&application->work, now.ms, next)) {
         act(c, JOB_APPLICATION_STATUS, meta, &application->work,
             reconcile_application_status(&c->world, application, now), application->api.status);
         if (!application->work.is_dirty) {

@@ -612,8 +612,8 @@ static void every_rollout_ends(void **state)
     (void)state;
     const char *replay = getenv("SEED");
     uint64_t fresh = (uint64_t)time(NULL) * 1000;
-    for (uint64_t i = 0; i < 60; i++) {
-        current_seed = replay != NULL ? strtoull(replay, NULL, 10) : i < 30 ? i : fresh + i;
+    for (uint64_t i = 0; i < 30; i++) {
+        current_seed = replay != NULL ? strtoull(replay, NULL, 10) : i < 15 ? i : fresh + i;
         run_seed(current_seed);
     }
 }
