@@ -213,6 +213,7 @@ static void judge(const struct world_application *application, struct walk *w)
     struct rollout *r = w->r;
     uint32_t tolerated = rollout->is_judged ? wb_api_amount_of(rollout->max_failures, r->total) : 0;
     r->is_failed = rollout->is_judged && r->failed > tolerated;
+    r->is_rolling_back = r->is_failed && rollout->is_rolled_back && r->stable > 0; /* next */
     r->is_complete = !r->is_failed && r->failed <= tolerated && r->healthy > 0 && r->waiting == 0 &&
                      w->settling == 0;
 }

@@ -198,7 +198,7 @@ static void tell_written(struct controller *c, const struct job *job, const json
         break;
     case JOB_FINALIZER:
     case JOB_RECORD_REMOVAL:
-        log_line("debug", job_names[job->kind], "namespace=%s name=%s", job->namespace, job->name);
+        log_line("info", job_names[job->kind], "namespace=%s name=%s", job->namespace, job->name);
         break;
     case JOB_RECORD:
         log_line("info", "revision_recorded", "namespace=%s application=%s record=%s",
