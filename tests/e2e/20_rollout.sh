@@ -64,18 +64,42 @@ claim "kubectl describe tells it in an event" within 5 bash -c \
 claim "a good revision ends it" deploy Four "$build/apps/hello.wasm"
 claim "it completes" within 30 app_is '.status.rollout.failedRevision == 0 and .status.rollout.stableRevision == .status.rollout.currentRevision and .status.counts.running == 4'
 
-# ---- revocation
-revoked() {
-    local begun now
-    begun=$(date +%s%N)
-    k patch device linux-4 --type=merge -p '{"spec":{"approved":false}}' || return 1
-    within 3 status_is '.devices[] | select(.metadata.name == "linux-4") | .status.phase == "Disconnected"' || return 1
-    now=$(date +%s%N)
-    echo "# revoked and gone after $(((now - begun) / 1000000)) ms" | tee -a "$base/figures"
-    grep -q 'not approved' "$state/logs/gateway.log"
+# ---- the gateway's HTTP API
+token=$(sed -n 's/.*token: //p' "$config" | tr -d '"')
+api() { # STATUS PATH [CURL OPTIONS…]: the answer's body, when its status is that
+    local wanted=$1 path=$2 status
+    shift 2
+    status=$(curl -s --cacert "$state/pki/ca-cert.pem" --resolve "wasmbed-gateway:$https_port:127.0.0.1" -o "$base/answer" \
+        -w '%{http_code}' -H "Authorization: Bearer $token" "$@" "https://wasmbed-gateway:$https_port$path")
+    cat "$base/answer"
+    [ "$status" = "$wanted" ]
 }
-claim "a revoked device is cut off" revoked
-cat "$base/figures"
+is_error() { api "$@" && jq -e ".status == $1 and (.error | length > 10)" "$base/answer"; }
+describes_itself() { api 200 /api/v1/openapi.json && jq -e '.openapi == "3.1.0" and (.paths | length >= 10)' "$base/answer"; }
+is_stranger() { token=wrong is_error 401 /api/v1/devices; }
+claim "the API describes itself as OpenAPI 3.1" describes_itself
+claim "devices are served live" api 200 /api/v1/devices/linux-1
+claim "an unknown device is 404 with a reason" is_error 404 /api/v1/devices/nobody
+claim "an unknown path, too" is_error 404 /api/v1/nothing
+claim "a wrong method is 405" is_error 405 /api/v1/devices -X DELETE
+claim "an unknown command is 400" is_error 400 /api/v1/devices/linux-1/command -X POST -d '{"command":"explode"}'
+claim "without a known token it is 401" is_stranger
+claim "the label says which gateway holds a device" status_is \
+    '[.devices[] | select(.metadata.labels["wasmbed.github.io/gateway"] == .status.gateway.name)] | length == 4'
+
+# ---- revocation
+revoked() { # from the API server's word to the end of the connection
+    local begun
+    k patch device linux-4 --type=merge -p '{"spec":{"approved":false}}' || return 1
+    begun=$(date +%s%N)
+    until grep -q 'session_ended device=linux-4 .*not approved' "$state/logs/gateway.log"; do
+        [ $((($(date +%s%N) - begun) / 1000000)) -lt 1000 ] || return 1
+    done
+    echo "# revoked and gone after $((($(date +%s%N) - begun) / 1000000)) ms" > "$base/figures"
+}
+claim "a revoked device is cut off within a second" revoked
+cat "$base/figures" 2> /dev/null
+claim "its Device says Disconnected" within 3 status_is '.devices[] | select(.metadata.name == "linux-4") | .status.phase == "Disconnected"'
 claim "the others run on" within 10 app_is '.status.counts.running == 3'
 
 # ---- deletion

@@ -314,23 +314,72 @@ static void get_logs(struct http *h, struct wb_http_request *request, const char
 
 /* ---- routes ------------------------------------------------------------------------------- */
 
+static void get_openapi(struct http *h, struct wb_http_request *request, const char *rest);
+
+/* OpenAPI objects as JSON text, in the words of docs/API.md. */
+#define JSON_ANSWER(status, words) "\"" status "\":{\"description\":\"" words "\"}"
+#define COMMAND_BODY                                                                               \
+    "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\","       \
+    "\"required\":[\"command\"],\"properties\":{\"command\":{\"enum\":[\"restart\",\"identify\","  \
+    "\"restart-application\"]},\"application\":{\"type\":\"string\"}}}}}}"
+#define ANY_BODY "{\"content\":{\"application/octet-stream\":{\"schema\":{\"type\":\"string\"}}}}"
+#define QUERY(name, type, words)                                                                   \
+    "{\"name\":\"" name "\",\"in\":\"query\",\"description\":\"" words                             \
+    "\",\"schema\":{\"type\":\"" type "\"}}"
+#define LOG_QUERY                                                                                  \
+    "[" QUERY("application", "string", "only lines of this application") "," QUERY(                \
+        "lines", "integer",                                                                        \
+        "past lines of each device, 64 at most") "," QUERY("follow", "boolean",                    \
+                                                           "go on with new lines") "]"
+
+/* One row is a request and its description; get_openapi() writes the latter down. */
 static const struct route {
     const char *method;
     const char *path; /* ends with '/': the rest of the path goes to the handler */
     bool is_public;
     bool is_write;
     void (*handle)(struct http *h, struct wb_http_request *request, const char *rest);
+    const char *template; /* of OpenAPI: the path with {parameters} */
+    const char *summary;
+    const char *answers;    /* members of "responses" */
+    const char *parameters; /* list, besides those of the template; NULL: none */
+    const char *body;       /* NULL: none */
 } routes[] = {
-    {"GET", "/health", true, false, get_health},
-    {"GET", "/healthz", true, false, get_health},
-    {"GET", "/readyz", true, false, get_ready},
-    {"GET", "/metrics", true, false, get_metrics},
-    {"GET", "/api/v1/devices", false, false, get_devices},
-    {"GET", "/api/v1/devices/", false, false, get_devices},
-    {"POST", "/api/v1/devices/", false, true, post_device},
-    {"GET", "/api/v1/logs", false, false, get_logs},
-    {"GET", "/api/v1/logs/", false, false, get_logs},
-    {"POST", "/api/v1/topics/", false, true, post_topic},
+    {"GET", "/health", true, false, get_health, "/health", "Whether the process lives",
+     JSON_ANSWER("200", "status, ready, connectedDevices"), NULL, NULL},
+    {"GET", "/healthz", true, false, get_health, "/healthz", "The same by its usual name",
+     JSON_ANSWER("200", "status, ready, connectedDevices"), NULL, NULL},
+    {"GET", "/readyz", true, false, get_ready, "/readyz", "Whether devices are served",
+     JSON_ANSWER("200", "ready") "," JSON_ANSWER("503", "waiting for the Kubernetes API"), NULL,
+     NULL},
+    {"GET", "/metrics", true, false, get_metrics, "/metrics", "Metrics for Prometheus",
+     JSON_ANSWER("200", "text exposition format 0.0.4"), NULL, NULL},
+    {"GET", "/api/v1/openapi.json", false, false, get_openapi, "/api/v1/openapi.json",
+     "This description", JSON_ANSWER("200", "OpenAPI 3.1"), NULL, NULL},
+    {"GET", "/api/v1/devices", false, false, get_devices, "/api/v1/devices", "All devices, live",
+     JSON_ANSWER("200", "items: a list of devices"), NULL, NULL},
+    {"GET", "/api/v1/devices/", false, false, get_devices, "/api/v1/devices/{device}",
+     "One device, live: phase, applications, resources, metrics",
+     JSON_ANSWER("200", "the device") "," JSON_ANSWER("404", "no such device"), NULL, NULL},
+    {"POST", "/api/v1/devices/", false, true, post_device, "/api/v1/devices/{device}/command",
+     "Sends a command to a connected device",
+     JSON_ANSWER("202", "sent") "," JSON_ANSWER("400", "no such command") "," JSON_ANSWER(
+         "404", "no such device") "," JSON_ANSWER("409", "the device is not connected"),
+     NULL, COMMAND_BODY},
+    {"GET", "/api/v1/logs", false, false, get_logs, "/api/v1/logs", "Lines of all devices",
+     JSON_ANSWER("200", "server-sent events: time, device, application, level, text"), LOG_QUERY,
+     NULL},
+    {"GET", "/api/v1/logs/", false, false, get_logs, "/api/v1/logs/{device}", "Lines of one device",
+     JSON_ANSWER(
+         "200",
+         "server-sent events: time, device, application, level, text") "," JSON_ANSWER("404",
+                                                                                       "no such "
+                                                                                       "device"),
+     LOG_QUERY, NULL},
+    {"POST", "/api/v1/topics/", false, true, post_topic, "/api/v1/topics/{topic}",
+     "Publishes to the applications that subscribe to the topic",
+     JSON_ANSWER("200", "receivers: their number") "," JSON_ANSWER("400", "no usable topic"), NULL,
+     ANY_BODY},
 };
 
 static const struct route *route_find(const char *method, const char *path, const char **rest,
@@ -350,6 +399,94 @@ static const struct route *route_find(const char *method, const char *path, cons
         }
     }
     return NULL;
+}
+
+/* ---- the description ---------------------------------------------------------------------- */
+
+/* The template's {parameters}, then those of the row. */
+static json_t *parameters_of(const struct route *route)
+{
+    json_t *list = route->parameters != NULL ? json_loads(route->parameters, 0, NULL) : NULL;
+    list = list != NULL ? list : json_array();
+    const char *open = strchr(route->template, '{');
+    const char *close = open != NULL ? strchr(open, '}') : NULL;
+    if (close != NULL) {
+        json_array_insert_new(list, 0,
+                              json_pack("{s:s#, s:s, s:b, s:{s:s}}", "name", open + 1,
+                                        (int)(close - open - 1), "in", "path", "required", 1,
+                                        "schema", "type", "string"));
+    }
+    return list;
+}
+
+static json_t *responses_of(const struct route *route)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "{%s%s%s}", route->answers,
+             route->is_public ? "" : "," JSON_ANSWER("401", "a known bearer token is needed"),
+             route->is_write ? "," JSON_ANSWER("403", "this token may only read") : "");
+    json_t *responses = json_loads(text, 0, NULL);
+    const char *status;
+    json_t *response;
+    json_object_foreach(responses, status, response)
+    {
+        if (status[0] >= '4') {
+            json_object_set_new(response, "content",
+                                json_pack("{s:{s:{s:s}}}", "application/json", "schema", "$ref",
+                                          "#/components/schemas/Error"));
+        }
+    }
+    return responses;
+}
+
+json_t *http_openapi(void)
+{
+    json_t *paths = json_object();
+    for (size_t i = 0; i < WB_ARRAY_LEN(routes); i++) {
+        const struct route *route = &routes[i];
+        bool is_get = strcmp(route->method, "GET") == 0;
+        json_t *operation = json_pack("{s:s, s:o, s:o}", "summary", route->summary, "parameters",
+                                      parameters_of(route), "responses", responses_of(route));
+        if (route->body != NULL) {
+            json_object_set_new(operation, "requestBody", json_loads(route->body, 0, NULL));
+        }
+        if (route->is_public) {
+            json_object_set_new(operation, "security", json_array());
+        }
+        json_t *item = json_object_get(paths, route->template);
+        if (item == NULL) {
+            item = json_object();
+            json_object_set_new(paths, route->template, item);
+        }
+        json_object_set_new(item, is_get ? "get" : "post", operation);
+    }
+    return json_pack(
+        "{s:s, s:{s:s, s:s, s:s}, s:[{s:[]}], s:o, s:{s:{s:{s:s, s:s}}, s:{s:{s:s, s:{s:{s:s}, "
+        "s:{s:s}}}}}}",
+        "openapi", "3.1.0", "info", "title", "Wasmbed gateway", "version", "v1", "description",
+        "Live state, logs and commands of the devices that this gateway knows. Objects are "
+        "managed through the Kubernetes API.",
+        "security", "token", "paths", paths, "components", "securitySchemes", "token", "type",
+        "http", "scheme", "bearer", "schemas", "Error", "type", "object", "properties", "status",
+        "type", "integer", "error", "type", "string");
+}
+
+static void get_openapi(struct http *h, struct wb_http_request *request, const char *rest)
+{
+    (void)h;
+    (void)rest;
+    answer_json(request, 200, http_openapi());
+}
+
+bool http_route_at(size_t index, const char **method, const char **path, const char **template)
+{
+    if (index >= WB_ARRAY_LEN(routes)) {
+        return false;
+    }
+    *method = routes[index].method;
+    *path = routes[index].path;
+    *template = routes[index].template;
+    return true;
 }
 
 static void request_any(struct http *h, struct wb_http_request *request, bool is_plain)

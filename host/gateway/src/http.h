@@ -35,4 +35,8 @@ void http_request_api(void *ctx, struct wb_http_request *request);
 void http_line(struct http *h, const struct gateway_device *device,
                const struct gateway_line *line);
 
+/* The HTTP API as an OpenAPI 3.1 document (new reference), and the rows that it is made from. */
+json_t *http_openapi(void);
+bool http_route_at(size_t index, const char **method, const char **path, const char **template);
+
 #endif
