@@ -55,7 +55,7 @@ run_ours $ours --require-client-cert && s_client ping-middlebox -groups P-256:X2
     echoed ping-middlebox && wait $server_pid
 result "our server, HelloRetryRequest and client certificate" $?
 
-run_ours $ours && ! s_client ping-p256 -groups P-256
+run_ours $ours && ! s_client ping-p384 -groups P-384
 grep -q 'alert handshake failure' "$dir/s_client.log"
 result "our server, no common group: handshake_failure" $?
 stop $server_pid
@@ -140,22 +140,55 @@ grep -q 'failed: received alert=certificate_required' "$dir/ours.log"
 result "our client without certificate where one is required: hears certificate_required" $?
 stop $server_pid
 
-run_openssl $their -groups P-256
+run_openssl $their -groups P-384
 ! client "127.0.0.1:$port" --ca "$ca" --send "$line" > /dev/null
 grep -q 'failed: received alert=handshake_failure' "$dir/ours.log"
 result "our client, no common group: hears handshake_failure" $?
 stop $server_pid
 
-openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/rsa.key" -out "$dir/rsa.pem" -subj /CN=localhost \
+openssl req -x509 -newkey ed448 -nodes -keyout "$dir/ed448.key" -out "$dir/ed448.pem" -subj /CN=localhost \
     -days 2 > /dev/null 2>&1
-run_openssl -cert "$dir/rsa.pem" -key "$dir/rsa.key"
+run_openssl -cert "$dir/ed448.pem" -key "$dir/ed448.key"
 ! client "127.0.0.1:$port" --ca "$ca" --send "$line" > /dev/null
 grep -q 'failed: received alert=handshake_failure' "$dir/ours.log"
-result "our client, server with RSA only: hears handshake_failure" $?
+result "our client, server with Ed448 only: hears handshake_failure" $?
 stop $server_pid
 
 run_openssl $their -num_tickets 8 && [ "$(client "127.0.0.1:$port" --ca "$ca" --send "$line")" = cba ]
 result "our client passes over session tickets" $?
+stop $server_pid
+
+# ---- resumption (psk_dhe_ke) ----
+
+for offer in X25519 P-256:X25519; do
+    for provider in openssl core; do
+        run_ours $ours --require-client-cert --count 3 --provider $provider --group X25519
+        rm -f "$dir/session"
+        s_client ping-first -groups "$offer" $device -sess_out "$dir/session" && echoed ping-first &&
+            s_client ping-second -groups "$offer" $device -sess_in "$dir/session" && echoed ping-second &&
+            s_client ping-third -groups "$offer" $device -sess_in "$dir/session" && echoed ping-third && wait $server_pid &&
+            [ "$(sed -n 's/.*peer="device-1".*resumed=//p' "$dir/ours.log" | tr '\n' ' ')" = 'no yes no ' ]
+        result "our server over $provider resumes a session once, groups $offer, and still knows the device" $?
+    done
+done
+run_ours $ours --count 2 --ticket-lifetime 0 --group X25519
+rm -f "$dir/session"
+s_client ping-none $device -sess_out "$dir/session"
+[ ! -s "$dir/session" ] && echoed ping-none
+result "our server without tickets gives none" $?
+stop $server_pid
+
+for offer in "" --empty-key-share; do
+    run_openssl $their -Verify 1 -verify_return_error
+    [ "$(client "127.0.0.1:$port" $mine --send "$line" --reconnect 2 $offer | tr '\n' ' ')" = 'cba cba cba ' ] &&
+        [ "$(sed -n 's/.*resumed=//p' "$dir/ours.log" | tr '\n' ' ')" = 'no yes yes ' ]
+    result "our client resumes at s_server, twice ${offer:+(HelloRetryRequest)}" $?
+    stop $server_pid
+done
+run_openssl $their -num_tickets 0
+[ "$(client "127.0.0.1:$port" --ca "$ca" --send "$line" --reconnect 1 | tr '\n' ' ')" = 'cba cba ' ] &&
+    ! grep -q 'resumed=yes' "$dir/ours.log"
+result "our client without a ticket makes a full handshake again" $?
 stop $server_pid
 
 # A stateless server sends a cookie with its HelloRetryRequest.

@@ -11,7 +11,8 @@
 #include "commands.h"
 #include "tls_link.h"
 
-#define INPUT_CAP 16384u
+#define INPUT_CAP   16384u
+#define SESSION_CAP 4096u /* other servers' tickets may hold certificates */
 
 struct client {
     struct wb_net_loop *loop;
@@ -24,7 +25,14 @@ struct client {
     size_t received;
     char buf[INPUT_CAP]; /* input on its way */
     size_t len, at;
+    /* --reconnect: one buffer is the engine's, the other holds what the connection before left */
+    long reconnects;
+    uint8_t sessions[2][SESSION_CAP];
+    const char *host;
+    uint16_t port;
 };
+
+static bool start(struct client *c);
 
 static void read_input(struct client *c);
 
@@ -124,7 +132,6 @@ static void on_peer_closed(void *ctx, struct tls_link *link)
 static void on_over(void *ctx, struct tls_link *link, bool is_ok)
 {
     struct client *c = ctx;
-    (void)link;
     c->link = NULL;
     c->is_ok = is_ok;
     if (is_ok && c->received < c->expected) {
@@ -133,6 +140,19 @@ static void on_over(void *ctx, struct tls_link *link, bool is_ok)
     }
     wb_net_watch_free(c->input);
     c->input = NULL;
+    if (c->is_ok && c->reconnects > 0) {
+        c->reconnects--;
+        struct wb_tls_more *more = &c->settings.more;
+        more->session_len = wb_tls_session(tls_link_engine(link));
+        uint8_t *other = more->session == c->sessions[0] ? c->sessions[1] : c->sessions[0];
+        memcpy(other, more->session, more->session_len);
+        more->session = other;
+        c->is_connected = c->is_ok = c->is_eof = false;
+        c->received = c->at = c->len = 0;
+        if (start(c)) {
+            return;
+        }
+    }
     wb_net_loop_stop(c->loop);
 }
 
@@ -159,7 +179,7 @@ static bool split_target(const char *target, char *host, size_t cap, uint16_t *p
     return true;
 }
 
-static int run(struct client *c, const char *host, uint16_t port)
+static bool start(struct client *c)
 {
     const struct tls_link_user user = {.connected = on_connected,
                                        .data = on_data,
@@ -167,12 +187,17 @@ static int run(struct client *c, const char *host, uint16_t port)
                                        .peer_closed = on_peer_closed,
                                        .over = on_over,
                                        .ctx = c};
+    return tls_link_connect(c->loop, c->host, c->port, &c->settings, "", &user) != NULL;
+}
+
+static int run(struct client *c)
+{
     c->loop = wb_net_loop_new();
     if (c->loop == NULL || wb_net_loop_signals(c->loop, NULL, NULL) != WB_OK) {
         fprintf(stderr, "wasmbed tls client: no event loop: out of memory or descriptors\n");
         return EXIT_FAILED;
     }
-    if (tls_link_connect(c->loop, host, port, &c->settings, "", &user) == NULL) {
+    if (!start(c)) {
         wb_net_loop_free(c->loop);
         return EXIT_FAILED;
     }
@@ -194,6 +219,8 @@ int command_tls_client(struct args *args)
                     &t->cfg.empty_key_share),
         OPTION_TEXT("send", 0, "TEXT",
                     "send this instead of standard input; end when as much came back", &c.send),
+        OPTION_NUMBER("reconnect", 0, "N", "connect again N times and resume; needs --send",
+                      &c.reconnects, 0, 1000),
         OPTION_END,
     };
     int result = args_parse(args, options, 1, 1);
@@ -210,14 +237,25 @@ int command_tls_client(struct args *args)
                         "server's certificate\nTry 'wasmbed tls client --help'.\n");
         return EXIT_USAGE;
     }
+    if (c.reconnects > 0 && c.send == NULL) {
+        fprintf(stderr, "wasmbed tls client: --reconnect needs --send\n"
+                        "Try 'wasmbed tls client --help'.\n");
+        return EXIT_USAGE;
+    }
+    c.host = host;
+    c.port = port;
+    if (c.reconnects > 0) {
+        t->more = (struct wb_tls_more){.session = c.sessions[0], .session_cap = SESSION_CAP};
+    }
     t->cfg.role = WB_TLS_CLIENT;
     if (t->cfg.server_name == NULL) {
         t->cfg.server_name = host;
     }
     result = tls_settings_apply(t, args);
     if (result == -1) {
-        result = run(&c, host, port);
+        result = run(&c);
     }
     tls_settings_wipe(t);
+    wb_wipe(c.sessions, sizeof c.sessions);
     return result;
 }

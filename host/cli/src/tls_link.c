@@ -57,9 +57,10 @@ static void tell_connected(const struct tls_link *l)
 {
     const struct wb_tls_peer *peer = wb_tls_peer(&l->tls);
     const char *alpn = wb_tls_alpn(&l->tls);
-    fprintf(stderr, "%sconnected suite=%s peer=\"%s\" alpn=%s group=%s\n", l->name,
+    fprintf(stderr, "%sconnected suite=%s peer=\"%s\" alpn=%s group=%s resumed=%s\n", l->name,
             tls_suite_name(wb_tls_suite(&l->tls)), peer != NULL ? peer->common_name : "",
-            alpn != NULL ? alpn : "-", tls_group_name(wb_tls_group(&l->tls)));
+            alpn != NULL ? alpn : "-", tls_group_name(wb_tls_group(&l->tls)),
+            wb_tls_is_resumed(&l->tls) ? "yes" : "no");
 }
 
 static void tell_failed(const struct tls_link *l, const struct wb_tls_event *event)
@@ -243,7 +244,8 @@ static struct tls_link *link_new(struct wb_net_loop *loop, const struct tls_sett
         mem.tx_cap = WB_TLS_TX_CAP(256);
         mem.work_cap = WB_TLS_WORK_CAP(448);
     }
-    if (wb_tls_init(&l->tls, &settings->cfg, &mem, wb_net_now_ms(loop), wb_net_unix_s()) != WB_OK) {
+    if (wb_tls_init_with(&l->tls, &settings->cfg, &mem, &settings->more, wb_net_now_ms(loop),
+                         wb_net_unix_s()) != WB_OK) {
         fprintf(stderr, "%sfailed: %s\n", l->name, l->tls.fault.what);
         free(l);
         return NULL;

@@ -9,7 +9,9 @@
 #include "commands.h"
 #include "tls_link.h"
 
-#define REQUEST_MAX 16384u
+#define REQUEST_MAX     16384u
+#define TICKET_USED_MAX 4096u /* tickets that were used and have not expired */
+#define TICKET_S        7200
 
 struct server {
     struct wb_net_loop *loop;
@@ -19,6 +21,11 @@ struct server {
     long count;    /* connections until it ends; 0: for ever */
     long accepted; /* so far */
     long open;     /* of them */
+    struct wb_tls_ticket_keys tickets;
+    struct {
+        uint8_t id[16];
+        wb_unix_s until;
+    } used[TICKET_USED_MAX];
 };
 
 struct visitor {
@@ -37,6 +44,40 @@ static void end_when_done(struct server *s)
     if (s->count > 0 && s->accepted >= s->count && s->open == 0) {
         wb_net_loop_stop(s->loop);
     }
+}
+
+/* ---- tickets ---- */
+
+/* Each ticket once. A table without a free place refuses: the handshake is a full one then. */
+static bool use_ticket(void *ctx, const uint8_t id[16], wb_unix_s until)
+{
+    struct server *s = ctx;
+    wb_unix_s now = wb_net_unix_s();
+    size_t place = TICKET_USED_MAX;
+    for (size_t i = 0; i < TICKET_USED_MAX; i++) {
+        if (s->used[i].until < now) {
+            place = i;
+        } else if (memcmp(s->used[i].id, id, sizeof s->used[i].id) == 0) {
+            return false;
+        }
+    }
+    if (place == TICKET_USED_MAX) {
+        return false;
+    }
+    memcpy(s->used[place].id, id, sizeof s->used[place].id);
+    s->used[place].until = until;
+    return true;
+}
+
+static bool begin_tickets(struct server *s, long lifetime_s)
+{
+    struct wb_tls_ticket_key *key = &s->tickets.current;
+    s->tickets.lifetime_s = (uint32_t)lifetime_s;
+    s->settings.cfg.tickets = lifetime_s > 0 ? &s->tickets : NULL;
+    s->settings.cfg.ticket_use = use_ticket;
+    s->settings.cfg.ticket_ctx = s;
+    return wb_pki_random(NULL, key->id, sizeof key->id) == WB_OK &&
+           wb_pki_random(NULL, key->key, sizeof key->key) == WB_OK;
 }
 
 /* ---- the page ---- */
@@ -63,13 +104,15 @@ static void write_page(struct visitor *v, const struct wb_tls *tls, const char *
                        "protocol:      TLS 1.3\n"
                        "cipher suite:  %s\n"
                        "key exchange:  %s\n"
+                       "resumed:       %s\n"
                        "ALPN:          %s\n"
                        "provider:      %s\n"
                        "your address:  %s\n"
                        "your name:     %s\n"
                        "fingerprint:   %s%s\n",
                        tls_suite_name(wb_tls_suite(tls)), tls_group_name(wb_tls_group(tls)),
-                       alpn != NULL ? alpn : "none", tls->cfg->crypto->name, v->name,
+                       wb_tls_is_resumed(tls) ? "yes" : "no", alpn != NULL ? alpn : "none",
+                       tls->cfg->crypto->name, v->name,
                        peer != NULL ? peer->common_name : "no certificate",
                        peer != NULL ? "sha256:" : "-", fingerprint);
     bool is_head = strcmp(method, "HEAD") == 0;
@@ -234,6 +277,7 @@ int command_tls_server(struct args *args)
     struct tls_settings *t = &s.settings;
     const char *bind = "127.0.0.1";
     long port = 4433;
+    long ticket_s = TICKET_S;
     const struct option options[] = {
         OPTION_NUMBER("port", 'p', "N", "port, 0 for any free one (default 4433)", &port, 0, 65535),
         OPTION_TEXT("bind", 0, "ADDRESS", "numeric address (default 127.0.0.1)", &bind),
@@ -244,6 +288,9 @@ int command_tls_server(struct args *args)
                     &t->cfg.require_client_certificate),
         OPTION_FLAG("accept-self-issued", 0, "take self-signed client certificates, too",
                     &t->cfg.accept_self_issued),
+        OPTION_NUMBER("ticket-lifetime", 0, "SECONDS",
+                      "of tickets for resumption, each good for one use (default 7200, 0: none)",
+                      &ticket_s, 0, 604800),
         OPTION_FLAG("http", 0, "answer requests with the facts about the connection", &s.is_http),
         OPTION_NUMBER("count", 0, "N", "end after N connections; exit code 1 if one of them failed",
                       &s.count, 1, 1000000),
@@ -267,8 +314,9 @@ int command_tls_server(struct args *args)
     t->cfg.role = WB_TLS_SERVER;
     result = tls_settings_apply(t, args);
     if (result == -1) {
-        result = serve(&s, bind, port);
+        result = begin_tickets(&s, ticket_s) ? serve(&s, bind, port) : EXIT_FAILED;
     }
+    wb_wipe(&s.tickets, sizeof s.tickets);
     tls_settings_wipe(t);
     return result;
 }

@@ -20,6 +20,7 @@ struct tls_settings {
     long record_size_limit, timeout_s, key_updates;
     /* what follows from them */
     struct wb_tls_cfg cfg;
+    struct wb_tls_more more; /* clients: where a session lies */
     struct wb_pki_identity identity;
     struct wb_pki_anchors anchors;
     uint16_t suite_ids[TLS_SUITE_MAX];
