@@ -10,6 +10,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     uint8_t key[32], again[32], der[WB_PKCS8_ED25519_LEN];
     struct wb_fault fault = {0};
+    struct wb_private_key any;
+    if (wb_private_key_read(&any, data, size, &fault) != WB_OK && fault.what == NULL) {
+        abort();
+    }
+    fault = (struct wb_fault){0};
     if (wb_pkcs8_read_ed25519(data, size, key, &fault) != WB_OK) {
         if (fault.what == NULL) {
             abort();

@@ -34,13 +34,29 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .alpn = fuzz_alpn,
                                    .alpn_count = bits & 16 ? 2 : 0,
                                    .alpn_required = bits & 32,
+                                   .verify = bits & 2 ? wb_x509_verify_path : NULL,
                                    .record_size_limit = bits & 64 ? 64 : 0};
     const struct wb_tls_mem mem = {rx, sizeof rx, tx, sizeof tx, work, sizeof work};
     uint8_t stream[4096];
     size_t len = size - 1 < sizeof stream ? size - 1 : sizeof stream;
     memcpy(stream, data + 1, len);
     stream[0] = data[0];
-    if (wb_tls_init(&tls, &cfg, &mem, 0, bits & 128 ? 1750000000 : 0) != WB_OK) {
+    static uint8_t session[WB_TLS_SESSION_CAP];
+    static uint8_t exporter[WB_TLS_EXPORTER_LEN];
+    struct wb_writer w; /* a session of no real server */
+    wb_writer_init(&w, session, sizeof session);
+    wb_write_be16(&w, 0x0120);
+    wb_write_be16(&w, WB_TLS_CHACHA20_POLY1305_SHA256);
+    wb_write_be64(&w, 1000ull << 32);
+    wb_write_be64(&w, 0);
+    wb_write_be32(&w, wb_crc32(0, "localhost", 9));
+    wb_write_be64(&w, 0);
+    w.len += 32;
+    wb_write_be16(&w, 4);
+    wb_write_be32(&w, 0x01020304);
+    const struct wb_tls_more more = {session, bits & 1 ? 48 : sizeof session, bits & 4 ? w.len : 0,
+                                     exporter};
+    if (wb_tls_init_with(&tls, &cfg, &mem, &more, 0, bits & 128 ? 1750000000 : 0) != WB_OK) {
         __builtin_trap();
     }
     run_engine(&tls, stream, len);

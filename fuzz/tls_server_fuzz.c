@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     uint8_t bits = data[1];
+    static const struct wb_tls_ticket_keys tickets = {.lifetime_s = 1000};
     const struct wb_tls_cfg cfg = {.role = WB_TLS_SERVER,
                                    .crypto = &null_crypto,
                                    .random = fixed_random,
@@ -34,6 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .alpn = fuzz_alpn,
                                    .alpn_count = bits & 16 ? 2 : 0,
                                    .alpn_required = bits & 32,
+                                   .tickets = &tickets,
+                                   .verify = bits & 8 ? wb_x509_verify_path : NULL,
                                    .record_size_limit = bits & 64 ? 64 : 0};
     const struct wb_tls_mem mem = {rx, sizeof rx, tx, sizeof tx, work, sizeof work};
     uint8_t stream[4096];
