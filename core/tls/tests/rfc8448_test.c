@@ -261,11 +261,28 @@ static void altered_record_of_the_trace_is_refused(void **state)
     }
 }
 
+/* §3's resumption master secret becomes §4's PSK, whose binder stands in §4's ClientHello. */
+static void resumption_matches_the_trace(void **state)
+{
+    (void)state;
+    static struct half h;
+    uint8_t psk[48], mac[48];
+    begin(&h, WB_TLS_CLIENT);
+    struct bytes master = hex("7df235f2031d2a051287d02b0241b0bfdaf86cc856231f2d5aba46c434ec196c");
+    static const uint8_t nonce[2] = {0, 0};
+    tls_expand_label(&h.tls, master.data, "resumption", nonce, sizeof nonce, psk, 32);
+    assert_hex(psk, "4ecd0eb6ec3b4d87f5d6028f922ca4c5851a277fd41311c9e62d2c9492e1c4f3");
+    struct bytes digest = hex("63224b2e4573f2d3454ca84b9d009a04f6be9e05711a8396473aefa01e924a14");
+    tls_psk_binder(&h.tls, psk, digest.data, mac);
+    assert_hex(mac, "3add4fb2d8fdf822a0ca3cf7678ef5e88dae990141c5924d57bb6fa31b9e5f9d");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(client_side_matches_the_trace),
         cmocka_unit_test(server_side_matches_the_trace),
+        cmocka_unit_test(resumption_matches_the_trace),
         cmocka_unit_test(altered_record_of_the_trace_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
