@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
 /* What a host's TLS server costs: ours over either provider, and libssl, on the same keys.
  *
- *     host core|openssl|libssl handshake|write64|read64|write16k|read16k COUNT
+ *     host core|openssl|libssl handshake|resume|write64|read64|write16k|read16k COUNT
  *     host core|openssl|libssl memory COUNT      heap and engine bytes of idle connections
  *
  * Everything of the server happens inside measured(); bench/tls/host.sh lets callgrind count there
@@ -50,6 +50,11 @@ static bool is_libssl;
 static struct wb_tls_cfg server_cfg, client_cfg;
 static SSL_CTX *server_ctx, *client_ctx;
 static uint8_t wire_to_server[40000], wire_to_client[40000], payload[16384];
+static bool is_resuming;
+static uint8_t sessions[2][WB_TLS_SESSION_CAP];
+static struct wb_tls_more client_more;
+static struct wb_tls_ticket_keys ticket_keys = {.lifetime_s = 7200};
+static SSL_SESSION *libssl_session;
 static size_t to_server_len, to_client_len, payload_len;
 
 static enum wb_err next_random(void *ctx, void *out, size_t len)
@@ -123,12 +128,15 @@ static void begin(struct endpoint *e, bool is_server)
         e->ssl = SSL_new(is_server ? server_ctx : client_ctx);
         SSL_set_bio(e->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
         is_server ? SSL_set_accept_state(e->ssl) : SSL_set_connect_state(e->ssl);
+        if (!is_server && libssl_session != NULL) {
+            WB_ASSERT(SSL_set_session(e->ssl, libssl_session) == 1);
+        }
         return;
     }
     const struct wb_tls_mem mem = {e->rx,   WB_TLS_RX_CAP_FULL,   e->tx, WB_TLS_TX_CAP(16384),
                                    e->work, WB_TLS_WORK_CAP(2048)};
-    WB_ASSERT(wb_tls_init(&e->tls, is_server ? &server_cfg : &client_cfg, &mem, 0, UNIX_NOW) ==
-              WB_OK);
+    WB_ASSERT(wb_tls_init_with(&e->tls, is_server ? &server_cfg : &client_cfg, &mem,
+                               is_server ? NULL : &client_more, 0, UNIX_NOW) == WB_OK);
 }
 
 static void begin_server(struct endpoint *e)
@@ -224,7 +232,47 @@ static void connect_pair(struct endpoint *server, struct endpoint *client)
         step(client, wire_to_client, &to_client_len, wire_to_server, &to_server_len);
         measured(step_server, server);
     }
+    if (is_resuming) { /* the ticket */
+        step(client, wire_to_client, &to_client_len, wire_to_server, &to_server_len);
+    }
     to_server_len = to_client_len = 0;
+}
+
+/* Takes the ticket that the server sent behind its handshake, for the next connection. */
+static void keep_session(struct endpoint *client)
+{
+    if (is_libssl) {
+        SSL_SESSION_free(libssl_session);
+        libssl_session = SSL_get1_session(client->ssl);
+        return;
+    }
+    size_t len = wb_tls_session(&client->tls);
+    uint8_t *other = client_more.session == sessions[0] ? sessions[1] : sessions[0];
+    memcpy(other, client_more.session, len);
+    client_more.session = other;
+    client_more.session_len = len;
+}
+
+static void run_resume(struct endpoint *server, struct endpoint *client, long count)
+{
+    client_more = (struct wb_tls_more){.session = sessions[0], .session_cap = WB_TLS_SESSION_CAP};
+    server_cfg.tickets = &ticket_keys;
+    SSL_CTX_set_num_tickets(server_ctx, 1);
+    (void)SSL_CTX_set_session_id_context(server_ctx, (const uint8_t *)"bench", 5);
+    is_resuming = true;
+    for (long i = 0; i < count; i++) {
+        connect_pair(server, client);
+        bool is_resumed =
+            is_libssl ? SSL_session_reused(server->ssl) != 0 : wb_tls_is_resumed(&server->tls);
+        WB_ASSERT(is_resumed == (i > 0));
+        keep_session(client);
+        if (is_libssl) { /* an unclean end would spoil the session */
+            SSL_set_shutdown(client->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+            SSL_set_shutdown(server->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        }
+        end(server);
+        end(client);
+    }
 }
 
 static void run_memory(size_t count)
@@ -284,6 +332,10 @@ int main(int argc, char **argv)
     }
     memory(&server);
     memory(&client);
+    if (strcmp(argv[2], "resume") == 0) {
+        run_resume(&server, &client, count);
+        return 0;
+    }
     if (strcmp(argv[2], "handshake") == 0) {
         for (long i = 0; i < count; i++) {
             connect_pair(&server, &client);

@@ -4,7 +4,7 @@
 # providers and libssl, on the same keys in the same program, counted by callgrind inside the server's calls only;
 # each figure is the difference of two run lengths. Callgrind's CPU has no AVX-512, VAES or SHA extensions: compare
 # the columns, not the figures, with other machines. glibc is told not to copy by "rep movsb", which callgrind counts as
-# one instruction a byte. libssl sends no tickets and releases its buffers here; its
+# one instruction a byte. libssl sends no tickets in full handshakes and releases its buffers here; its
 # figures include copying through a memory BIO.
 # Needs libssl-dev and valgrind. BUILD= names another build folder.
 set -eu
@@ -16,7 +16,7 @@ if ! command -v valgrind > /dev/null; then
 fi
 mkdir -p "$build"
 cd "$build"
-# shellcheck disable=SC2086
+# shellcheck disable=SC2046
 cc -std=c11 -O2 -g -D_GNU_SOURCE $(printf -- '-I%s ' "$root"/core/base "$root"/core/crypto "$root"/core/crypto/src \
     "$root"/core/crypto/src/field64 "$root"/core/tls "$root"/core/tls/src "$root"/host/libcrypto) \
     "$root"/core/base/src/*.c "$root"/core/crypto/src/*.c "$root"/core/crypto/src/field64/*.c "$root"/core/tls/src/*.c \
@@ -35,6 +35,7 @@ line() { # line TEXT WORK LESS MORE TARGET
         "$(per libssl "$2" "$3" "$4")" "$5"
 }
 line "full mutual handshake" handshake 2 6 5600000
+line "resumption, a new ticket" resume 2 6 1600000
 line "64 B record, write" write64 10 110 4500
 line "64 B record, read" read64 10 110 4500
 line "16 KB record, write" write16k 5 25 47000
