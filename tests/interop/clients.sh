@@ -99,6 +99,24 @@ fails 2 'belong together' server --port 0 --cert "$dir/server.pem"
 result "server with certificate, but no key" $?
 fails 1 'server.pem with' server --port 0 --cert "$dir/server.pem" --key "$dir/device.key"
 result "server with another certificate's key" $?
+(
+    cd "$dir" || exit 1
+    for n in 1 2; do
+        openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa$n.key
+    done
+    openssl req -x509 -new -key rsa1.key -out rsa1.pem -days 2 -subj /CN=localhost
+    openssl pkey -in rsa1.key -aes256 -passout pass:x -out locked.key
+    openssl genpkey -algorithm ed448 -out ed448.key
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out p384.key
+) > "$dir/make.log" 2>&1
+fails 1 'belongs to another certificate' server --port 0 --cert "$dir/rsa1.pem" --key "$dir/rsa2.key" &&
+    fails 1 'belongs to another certificate' server --port 0 --cert "$dir/server.pem" --key "$dir/rsa1.key"
+result "server with another certificate's RSA key" $?
+fails 1 'locked.key: .*encrypted keys must be decrypted' server --port 0 --cert "$dir/rsa1.pem" --key "$dir/locked.key"
+result "server with an encrypted key" $?
+fails 1 'another kind' server --port 0 --cert "$dir/rsa1.pem" --key "$dir/ed448.key" &&
+    fails 1 'another kind' server --port 0 --cert "$dir/rsa1.pem" --key "$dir/p384.key"
+result "server with a key of another kind" $?
 fails 1 'cannot be opened' server --port 0 --cert "$dir/none.pem" --key "$dir/server.key"
 result "server: file that is not there" $?
 fails 2 'need --ca' server --port 0 --cert "$dir/server.pem" --key "$dir/server.key" --require-client-cert
