@@ -6,6 +6,8 @@
 # Claims: every request of differential/corpus.txt is answered as a real kube-apiserver 1.36.3 did (golden.json, recorded by
 # tests/kube/reference/record.sh), but for what differential/known.txt lists with reasons.
 #
+# Both servers have the CRDs of differential/crds, as they were when the answers were recorded.
+#
 # WB_APISERVER_RUN   the server program (default: below build/asan)
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +31,7 @@ printf '%s\n' 'admin-token,admin,1,"system:masters"' 'none-token,nobody,3' >"$wo
 port=$((10000 + $$ % 20000))
 for try in 1 2 3 4 5; do
     : >"$work/ready"
-    "$run" "$work/state" "$port" "$work/cert.pem" "$work/key.pem" "$work/tokens.csv" >"$work/ready" 2>"$work/log" &
+    "$run" "$work/state" "$port" "$work/cert.pem" "$work/key.pem" "$work/tokens.csv" "$here/differential/crds" >"$work/ready" 2>"$work/log" &
     server_pid=$!
     tries=100
     until grep -q '^ready' "$work/ready" || [ $tries -eq 0 ] || ! kill -0 "$server_pid" 2>/dev/null; do

@@ -219,7 +219,7 @@ refuse "unknown field" 'strict decoding error: unknown field "spec.bogus"' -- ap
 claim "unknown field with a warning" 'Warning: unknown field "spec.bogus"' -- apply --validate=warn -f "$work/bad.yaml"
 claim "it was pruned" "deleted" -- delete device bad
 bad Device bad '{deviceId: 7, deviceType: posix}'
-refuse "wrong type" 'The Device "bad" is invalid: spec.deviceId: Invalid value: "integer": spec.deviceId in body must be of type string: "integer"' -- apply -f "$work/bad.yaml"
+refuse "wrong type" 'spec.deviceId: Invalid value: "integer": spec.deviceId in body must be of type string' -- apply -f "$work/bad.yaml"
 bad Device bad '{deviceType: posix}'
 refuse "missing field" 'spec.deviceId: Required value' -- apply -f "$work/bad.yaml"
 bad Device bad '{deviceId: "-", deviceType: posix}'

@@ -18,6 +18,7 @@
 
 struct walk {
     const struct as_schema *meta; /* of metadata, whatever the kind */
+    bool containers;              /* new maps and lists are noted themselves, as "." */
 };
 
 static const struct as_schema *below(const struct walk *w, const struct as_schema *s,
@@ -32,8 +33,8 @@ static const struct as_schema *below(const struct walk *w, const struct as_schem
 /* Fields that nobody owns. */
 static bool is_owned_field(const char *name, bool is_root, bool in_metadata)
 {
-    static const char *const metadata[] = {"labels", "annotations", "finalizers",
-                                           "ownerReferences"};
+    static const char *const metadata[] = {"labels", "annotations", "finalizers", "ownerReferences",
+                                           "generateName"};
     if (is_root) {
         return strcmp(name, "apiVersion") != 0 && strcmp(name, "kind") != 0;
     }
@@ -168,6 +169,9 @@ static json_t *changed_in(const struct walk *w, const struct as_schema *s, const
     if (json_object_size(set) == 0 && depth > 0) {
         json_decref(set);
         return NULL;
+    }
+    if (w->containers && !old && depth > 0 && !(depth == 1 && s == w->meta)) {
+        json_object_set_new(set, ".", json_object());
     }
     return set;
 }
@@ -512,7 +516,7 @@ static bool settle_conflicts(struct as_call *c, json_t *managers, const json_t *
 json_t *as_apply(struct as_call *c, json_t *wanted, const json_t *old)
 {
     const struct as_schema *schema = c->resource->schema;
-    struct walk w = {c->server->meta_schema};
+    struct walk w = {c->server->meta_schema, false};
     if (json_object_get(json_object_get(wanted, "metadata"), "managedFields")) {
         as_reply_bad_request(c, "metadata.managedFields must be nil");
         return NULL;
@@ -564,7 +568,7 @@ out:
 
 void as_apply_record_update(struct as_call *c, json_t *object, const json_t *old)
 {
-    struct walk w = {c->server->meta_schema};
+    struct walk w = {c->server->meta_schema, true};
     json_t *all = changed_in(&w, c->resource->schema, object, NULL, 0);
     json_t *changed = changed_in(&w, c->resource->schema, object, old, 0);
     json_t *managers = managers_of(object);

@@ -189,7 +189,7 @@ static void check_owners(const json_t *metadata, struct as_causes *causes)
         static const char *const needed[] = {"apiVersion", "kind", "name", "uid"};
         for (size_t j = 0; j < WB_ARRAY_LEN(needed); j++) {
             if (!as_str(owner, needed[j])[0]) {
-                char *field = as_fmt("metadata.ownerReferences[%zu].%s", i, needed[j]);
+                char *field = as_fmt("metadata.ownerReferences.%s", needed[j]);
                 as_cause_add(causes, field, "FieldValueInvalid",
                              "Invalid value: \"\": must not be empty");
                 free(field);

@@ -42,16 +42,16 @@ static bool version_fits(struct as_call *c)
     const char *text = as_query(c, "resourceVersion");
     const char *match = as_query(c, "resourceVersionMatch");
     if (match[0] && !text[0]) {
-        as_reply_error(c, 422, "Invalid", NULL,
-                       "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: "
-                       "resourceVersionMatch is forbidden unless resourceVersion is provided");
+        as_reply_bad_option(
+            c, "ListOptions", "resourceVersionMatch", "FieldValueForbidden",
+            "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
         return false;
     }
     if (match[0] && strcmp(match, "Exact") != 0 && strcmp(match, "NotOlderThan") != 0) {
-        as_reply_error(c, 422, "Invalid", NULL,
-                       "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Unsupported "
-                       "value: \"%s\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
-                       match);
+        as_reply_bad_option(
+            c, "ListOptions", "resourceVersionMatch", "FieldValueNotSupported",
+            "Unsupported value: \"%s\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
+            match);
         return false;
     }
     if (!text[0]) {
@@ -75,6 +75,12 @@ static bool version_fits(struct as_call *c)
         as_reply_error(c, 504, "Timeout", details,
                        "Timeout: Too large resource version: %llu, current: %llu", version,
                        (unsigned long long)now);
+        return false;
+    }
+    if (strcmp(match, "Exact") == 0 && version == 0) {
+        as_reply_bad_option(c, "ListOptions", "resourceVersionMatch", "FieldValueForbidden",
+                            "Forbidden: resourceVersionMatch \"exact\" is forbidden for "
+                            "resourceVersion \"0\"");
         return false;
     }
     if (strcmp(match, "Exact") == 0 && version != now) {
@@ -191,6 +197,9 @@ static void add_list_metadata(struct lister *l, struct as_text *head, uint64_t v
 {
     struct as_call *c = l->c;
     as_text_fmt(head, "\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)version);
+    if (!l->more && c->resource->custom && c->format == AS_PLAIN) {
+        as_text_str(head, ",\"continue\":\"\"");
+    }
     if (l->more) {
         json_t *token = json_pack("{s:I, s:s, s:s}", "v", (json_int_t)version, "ns", l->last_ns,
                                   "n", l->last_name);
@@ -246,14 +255,20 @@ void as_list(struct as_call *c)
     uint64_t version = as_store_version(c->server->store);
     bool continued = as_query(c, "continue")[0] != '\0';
     if (as_query(c, "sendInitialEvents")[0]) {
-        as_reply_error(c, 422, "Invalid", NULL,
-                       "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: "
-                       "sendInitialEvents is forbidden for list");
+        as_reply_bad_option(c, "ListOptions", "sendInitialEvents", "FieldValueForbidden",
+                            "Forbidden: sendInitialEvents is forbidden for list");
         return;
     }
     if (continued && as_query(c, "resourceVersion")[0] &&
         strcmp(as_query(c, "resourceVersion"), "0") != 0) {
         as_reply_bad_request(c, "specifying resource version is not allowed when using continue");
+        return;
+    }
+    char *limit_end;
+    long long limit = strtoll(as_query(c, "limit"), &limit_end, 10);
+    if (*limit_end) {
+        as_reply_bad_request(c, "strconv.ParseInt: parsing \"%s\": invalid syntax",
+                             as_query(c, "limit"));
         return;
     }
     if (!version_fits(c) || (continued && !read_token(c, &version, &after_ns, &after_name)) ||
@@ -262,7 +277,7 @@ void as_list(struct as_call *c)
         free(after_name);
         return;
     }
-    l.limit = (size_t)strtoul(as_query(c, "limit"), NULL, 10);
+    l.limit = limit > 0 ? (size_t)limit : 0;
     const char *ns = c->namespace[0] ? c->namespace : NULL;
     const char *wanted = as_selector_wanted(&l.fields, "metadata.name");
     if (wanted && ns) { /* by name: one lookup instead of a scan */

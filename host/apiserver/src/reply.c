@@ -133,6 +133,21 @@ void as_reply_invalid(struct as_call *c, const char *name, struct as_causes *cau
     as_text_deinit(&message);
 }
 
+void as_reply_bad_option(struct as_call *c, const char *kind, const char *field, const char *reason,
+                         const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = NULL;
+    WB_ASSERT(vasprintf(&text, format, args) >= 0);
+    va_end(args);
+    json_t *details = json_pack("{s:s, s:s, s:[{s:s, s:s, s:s}]}", "group", "meta.k8s.io", "kind",
+                                kind, "causes", "reason", reason, "message", text, "field", field);
+    as_reply_error(c, 422, "Invalid", details, "%s.meta.k8s.io \"\" is invalid: %s: %s", kind,
+                   field, text);
+    free(text);
+}
+
 void as_reply_object(struct as_call *c, unsigned status, char *body, size_t len)
 {
     if (c->format == AS_PLAIN || c->format == AS_DISCOVERY) {

@@ -13,12 +13,18 @@ static const char *text(const json_t *object, const char *key)
 
 static void read_columns(struct as_resource *r, const json_t *columns)
 {
-    r->columns[r->column_count++] =
-        (struct as_column){.name = "Name",
-                           .type = "string",
-                           .format = "name",
-                           .path = ".metadata.name",
-                           .description = "Name must be unique within a namespace."};
+    r->columns[r->column_count++] = (struct as_column){
+        .name = "Name",
+        .type = "string",
+        .format = "name",
+        .path = ".metadata.name",
+        .description = "Name must be unique within a namespace. Is required when creating "
+                       "resources, although some resources may allow a client "
+                       "to request the generation of an appropriate name "
+                       "automatically. Name is primarily intended for creation "
+                       "idempotence and configuration definition. Cannot be "
+                       "updated. More info: https://kubernetes.io/docs/concepts/"
+                       "overview/working-with-objects/names#names"};
     size_t i;
     json_t *column;
     json_array_foreach(columns, i, column)

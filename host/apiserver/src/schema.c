@@ -30,6 +30,8 @@ struct property {
     struct as_schema *schema;
 };
 
+static bool has_rules(const json_t *source);
+
 struct as_schema {
     json_t *source;
     enum type type;
@@ -40,6 +42,7 @@ struct as_schema {
     bool additional_any;
     struct as_schema *items;
     const json_t *required, *values, *default_value, *rules, *list_keys;
+    bool any_rules; /* here or below */
     const char *format, *pattern, *list_type;
     bool map_atomic;
     regex_t regex;
@@ -157,6 +160,7 @@ struct as_schema *as_schema_new(json_t *source, char *err, size_t err_cap)
     s->values = json_object_get(source, "enum");
     s->default_value = json_object_get(source, "default");
     s->rules = json_object_get(source, "x-kubernetes-validations");
+    s->any_rules = has_rules(source);
     s->list_type = json_string_value(json_object_get(source, "x-kubernetes-list-type"));
     s->list_keys = json_object_get(source, "x-kubernetes-list-map-keys");
     s->map_atomic = strcmp(as_str(source, "x-kubernetes-map-type"), "atomic") == 0;
@@ -519,9 +523,13 @@ static void check_rules(const struct as_schema *s, const json_t *value, const js
         }
         if (wb_api_rule_check(cel, value, old, &holds) == WB_OK && !holds) {
             const char *message = as_str(rule, "message");
+            char *shown = json_is_object(value) || json_is_array(value)
+                              ? NULL
+                              : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
             as_cause_add(causes, path[0] ? path : "<nil>", "FieldValueInvalid",
-                         "Invalid value: \"%s\": %s", type_of(value),
+                         "Invalid value: %s%s%s", shown ? shown : "", shown ? ": " : "",
                          message[0] ? message : "failed rule");
+            free(shown);
         }
     }
 }
@@ -627,7 +635,6 @@ static void check(const struct as_schema *s, const json_t *value, const json_t *
                      path, type_names[s->type], type_of(value));
         return;
     }
-    size_t before = causes->list ? json_array_size(causes->list) : 0;
     if (json_is_string(value)) {
         check_string(s, value, path, causes);
     } else if (json_is_number(value)) {
@@ -640,10 +647,70 @@ static void check(const struct as_schema *s, const json_t *value, const json_t *
     if (s->values) {
         check_enum(s, value, path, causes);
     }
-    /* Rules may rely on types and presence, so they are asked about well-formed values only. */
-    if (s->rules && before == (causes->list ? json_array_size(causes->list) : 0)) {
-        check_rules(s, value, old, path, causes);
+}
+
+/* The rules of a value, then those of its members. */
+static void check_all_rules(const struct as_schema *s, const json_t *value, const json_t *old,
+                            const char *path, bool is_root, struct as_causes *causes)
+{
+    if (!s || json_is_null(value) || (old && json_equal(value, old))) {
+        return;
     }
+    check_rules(s, value, old, path, causes);
+    size_t i;
+    json_t *item;
+    const char *name;
+    json_array_foreach(json_is_array(value) && s->items ? value : NULL, i, item)
+    {
+        char *below = as_fmt("%s[%zu]", path, i);
+        check_all_rules(s->items, item, json_is_array(old) ? old_item(s, item, old, i) : NULL,
+                        below, false, causes);
+        free(below);
+    }
+    json_object_foreach((json_t *)(uintptr_t)(json_is_object(value) ? value : NULL), name, item)
+    {
+        if (!is_root || !is_root_member(name)) {
+            char *below = path_member(path, name);
+            check_all_rules(as_schema_property(s, name), item, json_object_get(old, name), below,
+                            false, causes);
+            free(below);
+        }
+    }
+}
+
+static bool has_rules(const json_t *source)
+{
+    const char *name;
+    json_t *member;
+    if (json_object_get(source, "x-kubernetes-validations")) {
+        return true;
+    }
+    json_object_foreach(json_object_get(source, "properties"), name, member)
+    {
+        if (has_rules(member)) {
+            return true;
+        }
+    }
+    return json_object_get(source, "items") && has_rules(json_object_get(source, "items"));
+}
+
+/* Rules may rely on types and presence: after such causes none is asked. */
+static bool blocks_rules(const struct as_causes *causes)
+{
+    static const char *const reasons[] = {"FieldValueRequired", "FieldValueTypeInvalid",
+                                          "FieldValueNotSupported", "FieldValueTooLong",
+                                          "FieldValueTooMany"};
+    size_t i;
+    json_t *cause;
+    json_array_foreach(causes->list, i, cause)
+    {
+        for (size_t j = 0; j < WB_ARRAY_LEN(reasons); j++) {
+            if (strcmp(as_str(cause, "reason"), reasons[j]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void as_schema_validate(const struct as_schema *s, const json_t *object, const json_t *old,
@@ -651,5 +718,12 @@ void as_schema_validate(const struct as_schema *s, const json_t *object, const j
 {
     if (s) {
         check(s, object, old, "", causes);
+        if (!blocks_rules(causes)) {
+            check_all_rules(s, object, old, "", true, causes);
+        } else if (s->any_rules) {
+            as_cause_add(causes, "<nil>", "FieldValueInvalid",
+                         "Invalid value: null: some validation rules were not checked because the "
+                         "object was invalid; correct the existing errors to complete validation");
+        }
     }
 }

@@ -330,14 +330,22 @@ static void reply_forbidden(struct as_call *c)
     as_text_deinit(&place);
 }
 
+static const char *options_kind(const struct as_call *c)
+{
+    return strcmp(c->verb, "create") == 0   ? "CreateOptions"
+           : strcmp(c->verb, "update") == 0 ? "UpdateOptions"
+           : strcmp(c->verb, "patch") == 0  ? "PatchOptions"
+                                            : "DeleteOptions";
+}
+
 static bool read_options(struct as_call *c)
 {
     const char *dry_run = as_query(c, "dryRun");
     const char *validation = as_query(c, "fieldValidation");
     const char *include = as_query(c, "includeObject");
     if (dry_run[0] && strcmp(dry_run, "All") != 0) {
-        as_reply_bad_request(c, "dryRun: Unsupported value: \"%s\": supported values: \"All\"",
-                             dry_run);
+        as_reply_bad_option(c, options_kind(c), "dryRun", "FieldValueNotSupported",
+                            "Unsupported value: [\"%s\"]: supported values: \"All\"", dry_run);
         return false;
     }
     c->dry_run = dry_run[0] != '\0';
@@ -345,10 +353,10 @@ static bool read_options(struct as_call *c)
                     : strcmp(validation, "Ignore") == 0 ? AS_IGNORE
                                                         : AS_WARN;
     if (validation[0] && c->validation == AS_WARN && strcmp(validation, "Warn") != 0) {
-        as_reply_bad_request(c,
-                             "fieldValidation: Unsupported value: \"%s\": supported values: "
-                             "\"Ignore\", \"Strict\", \"Warn\"",
-                             validation);
+        as_reply_bad_option(
+            c, options_kind(c), "fieldValidation", "FieldValueNotSupported",
+            "Unsupported value: \"%s\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
+            validation);
         return false;
     }
     c->include = strcmp(include, "None") == 0     ? AS_INCLUDE_NONE
@@ -451,7 +459,7 @@ static void handle(struct as_call *c, char *path)
     char *copy = c->path_storage = strdup(path);
     if (route(c, copy)) {
         handle_resource(c);
-    } else if (strncmp(path, "/api/v1/", 8) == 0 || strncmp(path, "/apis/", 6) == 0) {
+    } else if (strncmp(path, "/api/v1/", 8) == 0) {
         as_reply_no_resource(c);
     } else {
         as_reply_text(c, 404, "404 page not found\n");

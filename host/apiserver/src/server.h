@@ -114,6 +114,9 @@ void as_reply_exists(struct as_call *c, const char *name);
 void as_reply_conflict(struct as_call *c, const char *name, const char *why);
 void as_reply_bad_request(struct as_call *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* 422 about an option: kind "ListOptions", "Forbidden: …". */
+void as_reply_bad_option(struct as_call *c, const char *kind, const char *field, const char *reason,
+                         const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* 422 from causes; takes the list. */
 void as_reply_invalid(struct as_call *c, const char *name, struct as_causes *causes);
 /* An object in the format that was asked for. body: its bytes, taken. */

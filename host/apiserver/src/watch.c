@@ -254,7 +254,7 @@ static void push_bookmark(struct wb_apiserver_watch *w, bool initial_end)
     bool partial = w->format != AS_PLAIN;
     as_text_fmt(&t,
                 "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s\","
-                "\"metadata\":{\"resourceVersion\":\"%llu\",\"creationTimestamp\":null%s}}}\n",
+                "\"metadata\":{\"resourceVersion\":\"%llu\"%s}}}\n",
                 partial ? "PartialObjectMetadata" : w->resource->kind,
                 partial ? "meta.k8s.io/v1" : w->resource->group_version,
                 (unsigned long long)w->position, annotations);
@@ -525,16 +525,16 @@ static bool initial_fits(struct as_call *c)
         if (strcmp(match, "NotOlderThan") == 0) {
             return true;
         }
-        as_reply_error(c, 422, "Invalid", NULL,
-                       "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: "
-                       "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+        as_reply_bad_option(
+            c, "ListOptions", "resourceVersionMatch", "FieldValueForbidden",
+            "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
         return false;
     }
     if (match[0]) {
-        as_reply_error(c, 422, "Invalid", NULL,
-                       "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: "
-                       "resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
-                       "provided");
+        as_reply_bad_option(
+            c, "ListOptions", "resourceVersionMatch", "FieldValueForbidden",
+            "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is "
+            "provided");
         return false;
     }
     return true;

@@ -328,7 +328,14 @@ static bool unknown_fits(struct as_call *c, const json_t *unknown)
     {
         as_text_fmt(&t, "%sunknown field \"%s\"", i ? ", " : "", json_string_value(path));
     }
-    as_reply_bad_request(c, "strict decoding error: %s", t.data);
+    if (c->request->method && strcmp(c->request->method, "PATCH") == 0) {
+        as_reply_error(c, 422, "Invalid", NULL, "strict decoding error: %s", t.data);
+    } else {
+        as_reply_bad_request(c,
+                             "%s in version \"%s\" cannot be handled as a %s: strict decoding "
+                             "error: %s",
+                             c->resource->kind, c->resource->version, c->resource->kind, t.data);
+    }
     as_text_deinit(&t);
     return false;
 }
@@ -380,11 +387,59 @@ static void core_rules(const struct as_resource *r, json_t *object)
     }
 }
 
+/* Finalizers without a domain may belong to anybody. */
+static void warn_of_finalizers(struct as_call *c, const json_t *metadata)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(json_object_get(metadata, "finalizers"), i, name)
+    {
+        const char *text = json_string_value(name);
+        if (c->resource->custom && text && !strchr(text, '/') && strcmp(text, "orphan") != 0 &&
+            strcmp(text, "foregroundDeletion") != 0) {
+            as_warn(
+                c,
+                "metadata.finalizers: \"%s\": prefer a domain-qualified finalizer name to avoid "
+                "accidental conflicts with other finalizer writers",
+                text);
+        }
+    }
+}
+
+#define CONFIG_KEY_RULE                                                                            \
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. "           \
+    "'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+
+/* Keys of ConfigMaps and Secrets become file names elsewhere. */
+static void check_config_keys(const struct as_resource *r, const json_t *object, const char *member,
+                              struct as_causes *causes)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "-._";
+    const char *key;
+    json_t *value;
+    if (strcmp(r->key, "configmaps") != 0 && strcmp(r->key, "secrets") != 0) {
+        return;
+    }
+    json_object_foreach(json_object_get(object, member), key, value)
+    {
+        if (key[0] == '\0' || key[strspn(key, allowed)] != '\0') {
+            char *field = as_fmt("%s[%s]", member, key);
+            as_cause_add(causes, field, "FieldValueInvalid", "Invalid value: \"%s\": %s", key,
+                         CONFIG_KEY_RULE);
+            free(field);
+        }
+    }
+}
+
 static bool validate(struct as_call *c, const json_t *object, const json_t *old)
 {
     struct as_causes causes = {0};
+    warn_of_finalizers(c, json_object_get(object, "metadata"));
     as_meta_validate(c->resource, json_object_get(object, "metadata"), &causes);
     as_schema_validate(c->resource->schema, object, old, &causes);
+    check_config_keys(c->resource, object, "data", &causes);
+    check_config_keys(c->resource, object, "binaryData", &causes);
     if (causes.list) {
         as_reply_invalid(c, as_str(json_object_get(object, "metadata"), "name"), &causes);
         return false;
@@ -503,9 +558,16 @@ static void carry_over(struct as_call *c, json_t *object, const json_t *old)
     if (is_status_call(c)) {
         /* Only status is taken; metadata and the rest stay. */
         json_t *status = json_incref(json_object_get(object, "status"));
+        json_t *managers =
+            json_incref(json_object_get(json_object_get(object, "metadata"), "managedFields"));
         json_object_clear(object);
         json_object_update(object, (json_t *)(uintptr_t)old);
         json_object_set_new(object, "metadata", json_deep_copy(old_metadata));
+        if (c->applied) {
+            as_set(as_object(object, "metadata"), "managedFields", managers);
+        } else {
+            json_decref(managers);
+        }
         as_set(object, "status", status);
         return;
     }
@@ -669,10 +731,15 @@ void as_update(struct as_call *c)
         goto out;
     }
     if (c->resource->custom && !as_str(metadata, "resourceVersion")[0]) {
-        struct as_causes causes = {0};
-        as_cause_add(&causes, "metadata.resourceVersion", "FieldValueInvalid",
-                     "Invalid value: 0x0: must be specified for an update");
-        as_reply_invalid(c, c->name, &causes);
+        json_t *details = json_pack("{s:s, s:s, s:s, s:[{s:s, s:s, s:s}]}", "name", c->name,
+                                    "group", c->resource->group, "kind", c->resource->plural,
+                                    "causes", "reason", "FieldValueInvalid", "message",
+                                    "Invalid value: 0: must be specified for an update", "field",
+                                    "metadata.resourceVersion");
+        as_reply_error(c, 422, "Invalid", details,
+                       "%s \"%s\" is invalid: metadata.resourceVersion: Invalid value: 0: must be "
+                       "specified for an update",
+                       c->resource->key, c->name);
         goto out;
     }
     store_changed(c, object, old);
@@ -739,8 +806,8 @@ static void apply(struct as_call *c, json_t *old)
 {
     char err[256];
     if (!as_query(c, "fieldManager")[0]) {
-        as_reply_bad_request(c, "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required "
-                                "value: is required for apply patch");
+        as_reply_bad_option(c, "PatchOptions", "fieldManager", "FieldValueRequired",
+                            "Required value: is required for apply patch");
         json_decref(old);
         return;
     }
@@ -779,6 +846,12 @@ void as_patch(struct as_call *c)
         apply(c, old);
         return;
     }
+    if (as_query(c, "force")[0]) {
+        json_decref(old);
+        as_reply_bad_option(c, "PatchOptions", "force", "FieldValueForbidden",
+                            "Forbidden: may not be specified for non-apply patch");
+        return;
+    }
     if (!old) {
         as_reply_not_found(c, c->resource, c->name);
         return;
@@ -813,11 +886,10 @@ static bool read_propagation(struct as_call *c, const char *text, enum propagati
         }
     }
     if (text[0]) {
-        as_reply_error(c, 422, "Invalid", NULL,
-                       "DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported "
-                       "value: \"%s\": supported values: \"Background\", \"Foreground\", "
-                       "\"Orphan\", \"nil\"",
-                       text);
+        as_reply_bad_option(c, "DeleteOptions", "propagationPolicy", "FieldValueNotSupported",
+                            "Unsupported value: \"%s\": supported values: \"Foreground\", "
+                            "\"Background\", \"Orphan\", \"nil\"",
+                            text);
     }
     return !text[0];
 }
@@ -860,19 +932,26 @@ static bool preconditions_fit(struct as_call *c, const struct delete_options *op
     const char *version = as_str(metadata, "resourceVersion");
     char *why = NULL;
     if (options->uid[0] && strcmp(options->uid, uid) != 0) {
-        why = as_fmt("Precondition failed: UID in precondition: %s, UID in object meta: %s",
+        why = as_fmt("the UID in the precondition (%s) does not match the UID in record (%s). The "
+                     "object might have been deleted and then recreated",
                      options->uid, uid);
     } else if (options->version[0] && strcmp(options->version, version) != 0) {
-        why = as_fmt("Precondition failed: ResourceVersion in precondition: %s, ResourceVersion in "
-                     "object meta: %s",
+        why = as_fmt("the ResourceVersion in the precondition (%s) does not match the "
+                     "ResourceVersion in record (%s). The object might have been modified",
                      options->version, version);
     }
-    if (why) {
-        as_reply_conflict(c, as_str(metadata, "name"), why);
-        free(why);
-        return false;
+    if (!why) {
+        return true;
     }
-    return true;
+    const struct as_resource *r = c->resource;
+    json_t *details = json_pack("{s:s, s:s}", "name", as_str(metadata, "name"), "kind", r->kind);
+    if (r->group[0]) {
+        as_set(details, "group", json_string(r->group));
+    }
+    as_reply_error(c, 409, "Conflict", details, "Operation cannot be fulfilled on %s \"%s\": %s",
+                   r->qualified_kind, as_str(metadata, "name"), why);
+    free(why);
+    return false;
 }
 
 /* Deletes or marks one object. Returns its last bytes (free them), NULL after an answer. *gone: it
@@ -1054,11 +1133,13 @@ void as_delete_collection(struct as_call *c)
     as_store_list(c->server->store, c->resource->key, c->namespace[0] ? c->namespace : NULL, NULL,
                   NULL, 0, collect_object, &l);
     struct as_text t = {0};
-    as_text_fmt(&t,
-                "{\"apiVersion\":\"%s\",\"kind\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\"}"
-                ",\"items\":[",
-                c->resource->group_version, c->resource->list_kind,
-                (unsigned long long)as_store_version(c->server->store));
+    as_text_fmt(
+        &t,
+        "{\"apiVersion\":\"%s\",\"kind\":\"%s\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}"
+        ",\"items\":[",
+        c->resource->group_version, c->resource->list_kind,
+        (unsigned long long)as_store_version(c->server->store),
+        c->resource->custom ? ",\"continue\":\"\"" : "");
     size_t i;
     json_t *object;
     bool failed = false;

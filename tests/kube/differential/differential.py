@@ -99,6 +99,7 @@ def clean_text(text):
     text = UUID.sub("<uid>", text)
     text = re.sub(r"\bgen-[a-z0-9]{5}\b", "gen-<x>", text)
     text = re.sub(r"(resource version: )\d+", r"\1<v>", text)
+    text = re.sub(r"(ResourceVersion in record \()\d+", r"\1<v>", text)
     text = re.sub(r"(current: )\d+", r"\1<v>", text)
     return re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "<time>", text)
 
@@ -108,7 +109,8 @@ def clean(value, key=""):
         return {clean_text(k): clean(v, k) for k, v in sorted(value.items())}
     if isinstance(value, list):
         if key == "cells":
-            return [re.sub(r"^(\d+[smhdy])+$", "<age>", v) if isinstance(v, str) else v for v in value]
+            return [re.sub(r"^(\d+[smhdy])+$", "<age>", clean_text(v)) if isinstance(v, str) else v
+                    for v in value]
         if key == "managedFields":
             value = sorted(value, key=lambda v: (v.get("manager", ""), v.get("operation", ""),
                                                  v.get("subresource", "")))
