@@ -400,6 +400,8 @@ struct wb_api_application {
     struct wb_api_meta meta;
     json_t *wasm_binary; /* the string as stored (no copy of a large module); NULL: by source */
     bool has_source;     /* spec.source is there */
+    char *source_name;   /* of spec.source.configMap; "" for none */
+    char *source_key;    /* in its binaryData */
     char *signature;     /* base64 of the COSE_Sign1; "" for none */
     struct wb_api_strings target_devices;
     json_t *device_selector; /* NULL: none */

@@ -64,6 +64,20 @@ claim "kubectl describe tells it in an event" within 5 bash -c \
 claim "a good revision ends it" deploy Four "$build/apps/hello.wasm"
 claim "it completes" within 30 app_is '.status.rollout.failedRevision == 0 and .status.rollout.stableRevision == .status.rollout.currentRevision and .status.counts.running == 4'
 
+# ---- a module from a ConfigMap
+from_config_map() {
+    sed -i 's/Four/Five/' "$base/hello.yaml"
+    "$wasmbed" sign --key "$key" "$base/hello.yaml" "$build/apps/hello.wasm" > "$base/signed.yaml" || return 1
+    sed '/^ *wasmBinary:/c\  source: {configMap: {name: modules, key: hello.wasm}}' "$base/signed.yaml" > "$base/source.yaml"
+    k apply -f "$base/source.yaml"
+}
+claim "apply of an Application whose module is in a ConfigMap" from_config_map
+claim "its status says that the ConfigMap is missing" within 5 app_is '.status.conditions[] | select(.type == "Accepted") | .reason == "SourceNotFound"'
+claim "the version before runs on" app_is '.status.counts.running == 4'
+claim "kubectl create configmap" k create configmap modules --from-file=hello.wasm="$build/apps/hello.wasm"
+claim "the module is found and rolled out" within 40 app_is '.status.rollout.stableRevision == .status.rollout.currentRevision and .status.counts.running == 4 and .status.phase == "Running"'
+claim "linux-1 prints the new argument" within 10 log_has linux-1 hello Five
+
 # ---- the gateway's HTTP API
 token=$(sed -n 's/.*token: //p' "$config" | tr -d '"')
 api() { # STATUS PATH [CURL OPTIONS…]: the answer's body, when its status is that

@@ -469,7 +469,11 @@ enum wb_err wb_api_application_parse(struct wb_api_application *application, con
     const json_t *spec = read_object(r, object, "", "spec");
     application->wasm_binary =
         json_incref(member(r, spec, "spec", "wasmBinary", JSON_STRING, "must be a string"));
-    application->has_source = read_object(r, spec, "spec", "source") != NULL;
+    const json_t *source = read_object(r, spec, "spec", "source");
+    const json_t *config_map = read_object(r, source, "spec.source", "configMap");
+    application->has_source = source != NULL;
+    application->source_name = read_text(r, config_map, "spec.source.configMap", "name");
+    application->source_key = read_text(r, config_map, "spec.source.configMap", "key");
     application->signature = read_text(r, spec, "spec", "signature");
     read_strings(r, spec, "spec", "targetDevices", WB_API_TARGET_DEVICES_MAX,
                  &application->target_devices);
@@ -502,6 +506,8 @@ void wb_api_application_deinit(struct wb_api_application *application)
 {
     free_meta(&application->meta);
     json_decref(application->wasm_binary);
+    free(application->source_name);
+    free(application->source_key);
     free(application->signature);
     free_strings(&application->target_devices);
     json_decref(application->device_selector);

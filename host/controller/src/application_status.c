@@ -493,7 +493,8 @@ json_t *reconcile_application_status(const struct world *world,
     s.is_stopped = is_accepted && r->is_recorded &&
                    (r->is_failed || application->api.failed_revision == r->current);
     explain_failure(&s);
-    const char *digest = is_accepted                       ? application->verdict.digest
+    const char *digest = is_accepted && r->is_recorded     ? r->current_digest
+                         : is_accepted                     ? application->verdict.digest
                          : application->api.digest != NULL ? application->api.digest
                                                            : "";
     json_t *wanted = json_pack("{s:I, s:s, s:{s:i, s:i, s:i, s:i, s:i}, s:o}", "observedGeneration",

@@ -158,6 +158,7 @@ static void application_changed(void *ctx, enum wb_kube_change change, const jso
     }
     if (is_spec_changed) {
         work_mark_devices_of(c, application);
+        work_end_rest(c, &application->record_work, false);
     }
     work_end_rest(c, &application->work, true);
     work_end_rest(c, &application->meta_work, false);

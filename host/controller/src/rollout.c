@@ -46,6 +46,9 @@ static void find_current(const struct world *world, const struct world_applicati
     const struct world_record *newest = find_revision(world, application, 0);
     r->is_recorded = newest != NULL && strcmp(newest->print, application->print) == 0;
     r->current = r->is_recorded ? newest->revision : application->api.meta.generation;
+    if (r->is_recorded) {
+        memcpy(r->current_digest, newest->digest, sizeof r->current_digest);
+    }
     if (!r->is_recorded && newest != NULL && newest->revision >= r->current) {
         r->current = newest->revision + 1;
     }
@@ -232,7 +235,7 @@ static bool decide(const struct world *world, const struct world_application *ap
     if (!r->is_recorded || api->is_paused || api->meta.is_deleting) {
         return true;
     }
-    set_target(r, r->current, application->verdict.digest);
+    set_target(r, r->current, r->current_digest);
     if (api->stable_revision == r->current) {
         r->state = ROLLOUT_OPEN;
     } else if (api->failed_revision == r->current) {
@@ -285,6 +288,15 @@ const struct rollout *rollout_of(const struct world *world,
 
 /* ---- writing records ------------------------------------------------------------------------- */
 
+bool needs_module(const struct world *world, const struct world_application *application, wb_ms now)
+{
+    const struct rollout *r = rollout_of(world, application, now);
+    return r != NULL && !r->is_recorded && application->is_valid &&
+           application->api.source_name[0] != '\0' && application->module == NULL &&
+           !application->api.meta.is_deleting &&
+           (application->verdict.reason == NULL || application->is_source_bad);
+}
+
 json_t *reconcile_record(const struct world *world, const struct world_application *application,
                          const json_t *object, wb_ms now)
 {
@@ -292,10 +304,15 @@ json_t *reconcile_record(const struct world *world, const struct world_applicati
     const struct wb_api_meta *meta = &application->api.meta;
     if (r == NULL || r->is_recorded || meta->is_deleting || !application->is_valid ||
         application->verdict.reason != NULL || object == NULL ||
-        wb_api_integer_at(object, 0, "metadata", "generation", NULL) != meta->generation) {
+        wb_api_integer_at(object, 0, "metadata", "generation", NULL) != meta->generation ||
+        (application->api.has_source && application->module == NULL)) {
         return NULL;
     }
     json_t *template = world_template(object);
+    if (application->module != NULL) { /* gateways need not know where it came from */
+        json_object_del(template, "source");
+        json_object_set(template, "wasmBinary", application->module);
+    }
     char *spec = json_dumps(template, JSON_COMPACT | JSON_SORT_KEYS);
     json_decref(template);
     json_t *record = json_pack(

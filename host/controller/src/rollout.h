@@ -29,8 +29,9 @@ struct rollout {
     uint64_t serial; /* of the world that it was made from */
     wb_ms at;
     enum rollout_state state;
-    int64_t current;      /* revision that the spec asks for */
-    bool is_recorded;     /* its record exists */
+    int64_t current;                            /* revision that the spec asks for */
+    bool is_recorded;                           /* its record exists */
+    char current_digest[WB_API_DIGEST_LEN + 1]; /* of its module, if so */
     bool is_rolling_back; /* target is the stable revision, since current failed */
     int64_t target;
     char target_digest[WB_API_DIGEST_LEN + 1];
@@ -59,6 +60,9 @@ bool rollout_is_granted(const struct rollout *rollout, const struct world_device
  * nothing worth recording. object: the Application as stored, with its module. */
 json_t *reconcile_record(const struct world *world, const struct world_application *application,
                          const json_t *object, wb_ms now);
+/* Whether the module has to be fetched from spec.source before the revision can be recorded. */
+bool needs_module(const struct world *world, const struct world_application *application,
+                  wb_ms now);
 /* Whether a record is not needed any more: its Application is gone, or has newer ones enough. */
 bool is_record_surplus(const struct world *world, const struct world_record *record, wb_ms now);
 

@@ -17,6 +17,7 @@
 #define ECHO_MS      1000u
 #define COALESCE_MS  150u
 #define CONFLICT_MS  50u
+#define FETCH_MS     10000u /* until a missing source is looked for again */
 #define RETRY_MIN_MS 250u
 #define RETRY_MAX_MS 30000u
 
@@ -37,6 +38,7 @@ static const char *const job_names[JOB_KIND_COUNT] = {
     [JOB_APPLICATION_STATUS] = "application_status",
     [JOB_GATEWAY_STATUS] = "gateway_status",
     [JOB_FINALIZER] = "finalizer",
+    [JOB_FETCH] = "fetch",
     [JOB_RECORD] = "record",
     [JOB_RECORD_REMOVAL] = "record_removal",
 };
@@ -134,6 +136,7 @@ static struct world_work *find_work(struct controller *c, const struct job *job)
     case JOB_FINALIZER:
         application = world_find_application(&c->world, job->namespace, job->name);
         return application != NULL ? &application->meta_work : NULL;
+    case JOB_FETCH:
     case JOB_RECORD:
         application = world_find_application(&c->world, job->namespace, job->name);
         return application != NULL ? &application->record_work : NULL;
@@ -196,6 +199,7 @@ static void tell_written(struct controller *c, const struct job *job, const json
                           "The gateway has stopped renewing its Lease.");
         }
         break;
+    case JOB_FETCH:
     case JOB_FINALIZER:
     case JOB_RECORD_REMOVAL:
         log_line("info", job_names[job->kind], "namespace=%s name=%s", job->namespace, job->name);
@@ -226,6 +230,20 @@ void work_drop(struct controller *c)
     }
 }
 
+/* The module is there, or the Application's status says why not. */
+static bool take_module(struct controller *c, const struct job *job, const json_t *config_map)
+{
+    struct world_application *application =
+        world_find_application(&c->world, job->namespace, job->name);
+    if (application == NULL ||
+        strcmp(application->api.source_name, json_string_value(job->patch)) != 0) {
+        return true; /* changed meanwhile: the next look knows */
+    }
+    bool is_there = world_take_module(&c->world, application, config_map);
+    work_mark(c, &application->work);
+    return is_there;
+}
+
 static void written(void *ctx, const struct wb_kube_result *result)
 {
     struct job *job = ctx;
@@ -234,6 +252,9 @@ static void written(void *ctx, const struct wb_kube_result *result)
     struct job_counters *counters = &c->counters[job->kind];
     wb_ms pause = ECHO_MS;
     c->running--;
+    if (job->kind == JOB_FETCH && (result->err == WB_OK || result->err == WB_ERR_NOT_FOUND)) {
+        pause = take_module(c, job, result->err == WB_OK ? result->object : NULL) ? 0 : FETCH_MS;
+    }
     if (result->err == WB_OK) {
         counters->written++;
         tell_written(c, job, result->object);
@@ -265,6 +286,10 @@ static void written(void *ctx, const struct wb_kube_result *result)
 
 static wb_kube_call send_job(struct controller *c, struct job *job)
 {
+    if (job->kind == JOB_FETCH) {
+        return wb_kube_get(c->kube, &wb_kube_configmaps, job->namespace,
+                           json_string_value(job->patch), written, job);
+    }
     static const struct wb_kube_resource *const patched[JOB_KIND_COUNT] = {
         [JOB_ASSIGN] = &wb_kube_devices,
         [JOB_DEVICE_STATUS] = &wb_kube_devices,
@@ -415,10 +440,13 @@ static void look_at_application(struct controller *c, struct world_application *
     if (is_due(&application->record_work, now.ms, next)) {
         const json_t *object =
             wb_kube_reflector_find(c->caches[CACHE_APPLICATIONS], meta->namespace, meta->name);
-        act(c, JOB_RECORD, meta, &application->record_work,
-            reconcile_record(&c->world, application, object, now.ms), NULL);
+        bool is_fetch = needs_module(&c->world, application, now.ms);
+        json_t *plan = is_fetch ? json_string(application->api.source_name)
+                                : reconcile_record(&c->world, application, object, now.ms);
+        act(c, is_fetch ? JOB_FETCH : JOB_RECORD, meta, &application->record_work, plan, NULL);
     }
-    if (!application->record_work.is_busy && is_due(&application->work, now.ms, next)) {
+    if ((!application->record_work.is_busy || application->is_source_bad) &&
+        is_due(&application->work, now.ms, next)) {
         act(c, JOB_APPLICATION_STATUS, meta, &application->work,
             reconcile_application_status(&c->world, application, now), application->api.status);
         if (!application->work.is_dirty) {

@@ -228,11 +228,13 @@ void world_judge(const struct wb_api_application *application, const struct wb_a
         reject(verdict, "InvalidSpec", "%s", problem->text);
     } else if (application->wasm_binary != NULL && application->has_source) {
         reject(verdict, "InvalidSpec", "spec: exactly one of wasmBinary and source is needed");
-    } else if (application->has_source) {
-        reject(verdict, "SourceNotSupported",
-               "spec.source: this version takes modules by spec.wasmBinary only; put it there with "
-               "base64 -w0");
-    } else if (application->wasm_binary == NULL) {
+    } else if (application->has_source &&
+               (application->source_name == NULL || application->source_name[0] == '\0')) {
+        reject(
+            verdict, "SourceNotSupported",
+            "spec.source: this version takes modules from a configMap or by spec.wasmBinary; put "
+            "it there with base64 -w0");
+    } else if (!application->has_source && application->wasm_binary == NULL) {
         reject(verdict, "InvalidSpec",
                "spec.wasmBinary: missing; put the module there with base64 -w0");
     } else if (!is_base64(application->signature)) {
@@ -245,9 +247,42 @@ void world_judge(const struct wb_api_application *application, const struct wb_a
         reject(verdict, "NoTarget",
                "spec: names no device; list names in targetDevices or set deviceSelector ({} "
                "selects every approved Device)");
-    } else {
+    } else if (!application->has_source) {
         judge_binary(application, verdict);
+    } /* else the module is judged when it was fetched */
+}
+
+bool world_take_module(struct world *world, struct world_application *application,
+                       const json_t *config_map)
+{
+    struct wb_api_application *api = &application->api;
+    json_t *module = json_object_get(json_object_get(config_map, "binaryData"), api->source_key);
+    struct world_verdict verdict = {0};
+    if (config_map == NULL) {
+        reject(&verdict, "SourceNotFound", "spec.source.configMap: there is no ConfigMap %.253s",
+               api->source_name);
+    } else if (!json_is_string(module)) {
+        reject(&verdict, "SourceNotFound",
+               "spec.source.configMap: ConfigMap %.200s has no binaryData.%.200s; kubectl create "
+               "configmap --from-file makes one",
+               api->source_name, api->source_key);
+    } else {
+        struct wb_api_application judged = {.wasm_binary = module};
+        judge_binary(&judged, &verdict);
+        if (verdict.reason != NULL) { /* the same words, about another place */
+            char text[sizeof verdict.message];
+            const char *what = strchr(verdict.message, ':');
+            snprintf(text, sizeof text, "ConfigMap %.200s, binaryData.%.200s%s", api->source_name,
+                     api->source_key, what != NULL ? what : "");
+            memcpy(verdict.message, text, sizeof text);
+        }
     }
+    application->verdict = verdict;
+    application->is_source_bad = verdict.reason != NULL;
+    json_decref(application->module);
+    application->module = verdict.reason == NULL ? json_incref(module) : NULL;
+    world->serial++;
+    return application->module != NULL;
 }
 
 /* ---- devices --------------------------------------------------------------------------------- */
@@ -459,6 +494,9 @@ struct world_application *world_put_application(struct world *world, const json_
         json_t *template = world_template(object);
         world_print(template, view->print);
         json_decref(template);
+        json_decref(view->module);
+        view->module = NULL;
+        view->is_source_bad = false;
         world_judge(is_valid ? &view->api : NULL, &problem, &view->verdict);
     }
     if (!view->api.meta.is_deleting) {
@@ -483,6 +521,7 @@ static void free_application(void *view)
         struct world_application *application = view;
         wb_api_application_deinit(&application->api);
         rollout_free(application->cache);
+        json_decref(application->module);
         free(view);
     }
 }

@@ -50,6 +50,8 @@ struct world_application {
     bool is_valid;
     struct world_verdict verdict;
     char print[65];        /* fingerprint of what devices get of the spec: records compare it */
+    json_t *module;        /* of spec.source, fetched for this generation; NULL: not (yet) */
+    bool is_source_bad;    /* verdict.reason came from fetching, which is tried again */
     wb_ms deleting_since;  /* when its deletion was seen first; 0: it is not being deleted */
     wb_ms wake_at;         /* time alone changes something then; 0: not */
     struct rollout *cache; /* rollout.c's, for the present state of the world */
@@ -134,6 +136,11 @@ struct world_lease *world_find_lease(const struct world *world, const char *name
 
 struct world_record *world_find_record(const struct world *world, const char *namespace,
                                        const char *name);
+
+/* What fetching spec.source brought: the ConfigMap, or NULL when there is none. Changes the
+ * verdict. True: application->module is there now. */
+bool world_take_module(struct world *world, struct world_application *application,
+                       const json_t *config_map);
 
 /* Objects of one namespace: items[first … end - 1] of the list. */
 struct world_range {

@@ -200,6 +200,7 @@ static void verdicts_name_the_mistake_and_the_remedy(void **state)
         {"\"wasmBinary\":\"" MODULE "\",\"deviceSelector\":{},\"signature\":\"*\"",
          "InvalidSignature", "wasmbed sign"},
         {"\"source\":{},\"deviceSelector\":{}", "SourceNotSupported", "spec.wasmBinary"},
+        {"\"source\":{\"url\":{}},\"deviceSelector\":{}", "SourceNotSupported", "configMap"},
         {"\"source\":{},\"wasmBinary\":\"\"", "InvalidSpec", "exactly one"},
         {"\"deviceSelector\":{}", "InvalidSpec", "spec.wasmBinary: missing"},
         {"\"wasmBinary\":\"" MODULE "\",\"resources\":{\"memory\":\"lots\"}", "InvalidSpec",

@@ -242,6 +242,11 @@ static void request(void *ctx, struct wb_http_request *r)
             take_out(s, plural, name);
         }
         respond_json(r, object != NULL ? 200 : 404, object != NULL ? object : json_object());
+    } else if (strcmp(method, "GET") == 0 &&
+               sscanf(path, "/api/v1/namespaces/n/%31[a-z]/%63[^/]", plural, name) == 2) {
+        json_t *object = json_incref(object_of(s, plural, name));
+        respond_json(r, object != NULL ? 200 : 404,
+                     object != NULL ? object : json_pack("{s:s}", "reason", "NotFound"));
     } else if (strcmp(method, "POST") == 0 && strstr(path, "/configmaps") != NULL) {
         respond_create(s, r);
     } else if (strcmp(method, "POST") == 0) {
@@ -490,6 +495,53 @@ static void refused_version_keeps_the_old_one(void **state)
     close_server(&s);
 }
 
+static const char *accepted_reason(struct server *s)
+{
+    const json_t *conditions =
+        wb_api_at(object_of(s, "applications", "hello"), "status", "conditions", NULL);
+    return wb_api_text_at(wb_api_condition_find(conditions, "Accepted"), "", "reason", NULL);
+}
+
+#define FROM(generation, key)                                                                      \
+    "{\"metadata\":{\"name\":\"hello\",\"namespace\":\"n\",\"generation\":" generation             \
+    "},\"spec\":{\"source\":{\"configMap\":{\"name\":\"modules\",\"key\":\"" key                   \
+    "\"}},\"deviceSelector\":{}}}"
+
+static void module_is_taken_from_a_config_map(void **state)
+{
+    (void)state;
+    struct server s;
+    open_server(&s);
+    put(&s, "devices", DEVICE("d0"));
+    put(&s, "applications", FROM("1", "a.wasm"));
+    start(&s);
+    WAIT_FOR(&s, strcmp(accepted_reason(&s), "SourceNotFound") == 0);
+    put(&s, "configmaps",
+        "{\"metadata\":{\"name\":\"modules\",\"namespace\":\"n\"},\"binaryData\":{\"b.wasm\":"
+        "\"" MODULE "\",\"c.wasm\":\"AAAA\"}}");
+    put(&s, "applications", FROM("2", "none.wasm"));
+    WAIT_FOR(&s, wb_api_integer_at(object_of(&s, "applications", "hello"), 0, "status",
+                                   "observedGeneration", NULL) == 2);
+    WAIT_FOR(&s, strcmp(accepted_reason(&s), "SourceNotFound") == 0);
+    put(&s, "applications", FROM("3", "c.wasm"));
+    WAIT_FOR(&s, strcmp(accepted_reason(&s), "InvalidModule") == 0);
+    assert_int_equal(assigned(&s, "d0"), 0);
+    put(&s, "applications", FROM("4", "b.wasm"));
+    WAIT_FOR(&s, assigned(&s, "d0") == 1);
+    json_t *entry =
+        json_array_get(wb_api_at(object_of(&s, "devices", "d0"), "spec", "applications", NULL), 0);
+    assert_string_equal(wb_api_text_at(entry, "", "digest", NULL), DIGEST);
+    json_t *spec = json_loads(wb_api_text_at(object_of(&s, "configmaps", "wasmbed.hello.r4"), "",
+                                             "data", "spec.json", NULL),
+                              0, NULL);
+    assert_string_equal(wb_api_text_at(spec, "", "wasmBinary", NULL), MODULE);
+    json_decref(spec);
+    take_out(&s, "configmaps", "modules"); /* not needed any more */
+    report(&s, "d0", RUNNING("4"));
+    WAIT_FOR(&s, has_phase(&s, "applications", "hello", "Running"));
+    close_server(&s);
+}
+
 static void lost_gateway_makes_its_devices_unreachable(void **state)
 {
     (void)state;
@@ -536,6 +588,7 @@ int main(void)
         cmocka_unit_test(conflicts_and_errors_are_outlasted),
         cmocka_unit_test(restart_of_the_server_loses_nothing),
         cmocka_unit_test(refused_version_keeps_the_old_one),
+        cmocka_unit_test(module_is_taken_from_a_config_map),
         cmocka_unit_test(lost_gateway_makes_its_devices_unreachable),
         cmocka_unit_test(start_without_configuration_fails_in_one_line),
     };
