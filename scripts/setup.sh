@@ -10,8 +10,8 @@ libuv1-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libyaml-dev lib
 libcmocka-dev libssl-dev valgrind
 qemu-system-misc qemu-system-arm
 gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-arm-none-eabi picolibc-arm-none-eabi
-clang lld llvm clang-format clang-tidy libclang-rt-14-dev wabt
-openssl gnutls-bin curl jq shellcheck python3
+clang lld llvm clang-format clang-tidy libclang-rt-14-dev wabt wasi-libc libclang-rt-14-dev-wasm32
+openssl gnutls-bin iproute2 util-linux curl jq shellcheck python3
 "
 
 missing=""
