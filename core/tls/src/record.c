@@ -41,10 +41,10 @@ enum wb_err tls_record_check_header(struct wb_tls *tls)
     }
     if (len > tls->rx_cap - RECORD_HEADER_LEN) {
         (void)wb_fault_set(
-            &tls->fault, WB_ERR_LIMIT, "record is longer than the receive buffer",
-            "the peer must honour record_size_limit (RFC 8449), or the buffer must grow",
+            &tls->fault, WB_ERR_LIMIT, TEXT("record is longer than the receive buffer"),
+            TEXT("the peer must honour record_size_limit (RFC 8449), or the buffer must grow"),
             (uint32_t)len, tls->rx_cap);
-        return tls_fail(tls, WB_TLS_ALERT_RECORD_OVERFLOW, WB_ERR_LIMIT, "");
+        return tls_fail(tls, WB_TLS_ALERT_RECORD_OVERFLOW, WB_ERR_LIMIT, NULL);
     }
     return WB_OK;
 }

@@ -204,6 +204,33 @@ static void stolen_ticket_without_its_key_is_refused(void **state)
     fixture_free(f);
 }
 
+/* Ticket, binder, modes, lengths: whatever is altered on its way, nobody connects. */
+static void every_altered_byte_of_a_resumption_is_noticed(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new();
+    struct pair *p = f->p;
+    side_memory(&p->client, WB_TLS_RX_CAP(512), WB_TLS_TX_CAP(600), 448);
+    connect_now(f, false);
+    uint8_t session[WB_TLS_SESSION_CAP];
+    memcpy(session, f->session, sizeof session);
+    size_t len = f->session_len;
+    static const uint8_t masks[] = {0x01, 0x80, 0xff};
+    /* past the record header's version, which is to be ignored */
+    for (size_t at = 4; at < 400; at++) {
+        memcpy(f->session, session, sizeof session);
+        f->session_len = len;
+        p->flip_at = at;
+        p->flip_mask = masks[at % WB_ARRAY_LEN(masks)];
+        p->is_flip_to_server = true;
+        p->sent_to_server = p->sent_to_client = 0;
+        start(f, NOW, NOW);
+        pair_run(p);
+        assert_false(p->client.is_connected && p->server.is_connected);
+    }
+    fixture_free(f);
+}
+
 static void ticket_that_does_not_fit_is_no_error(void **state)
 {
     (void)state;
@@ -319,6 +346,7 @@ int main(void)
         cmocka_unit_test(nothing_is_resumed_that_may_not_be),
         cmocka_unit_test(previous_key_still_opens),
         cmocka_unit_test(stolen_ticket_without_its_key_is_refused),
+        cmocka_unit_test(every_altered_byte_of_a_resumption_is_noticed),
         cmocka_unit_test(ticket_that_does_not_fit_is_no_error),
         cmocka_unit_test(nobody_exports_without_the_secret),
         cmocka_unit_test(every_group_full_retried_and_resumed),
