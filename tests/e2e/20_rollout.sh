@@ -75,7 +75,7 @@ claim "apply of an Application whose module is in a ConfigMap" from_config_map
 claim "its status says that the ConfigMap is missing" within 5 app_is '.status.conditions[] | select(.type == "Accepted") | .reason == "SourceNotFound"'
 claim "the version before runs on" app_is '.status.counts.running == 4'
 claim "kubectl create configmap" k create configmap modules --from-file=hello.wasm="$build/apps/hello.wasm"
-claim "the module is found and rolled out" within 40 app_is '.status.rollout.stableRevision == .status.rollout.currentRevision and .status.counts.running == 4 and .status.phase == "Running"'
+claim "the module is found and rolled out" within 40 app_is '.status.rollout.currentRevision == .metadata.generation and .status.rollout.stableRevision == .status.rollout.currentRevision and .status.counts.running == 4 and .status.phase == "Running"'
 claim "linux-1 prints the new argument" within 10 log_has linux-1 hello Five
 
 # ---- the gateway's HTTP API
