@@ -20,7 +20,7 @@
 #include "wb_base.h"
 
 /* Version of the image format; images of another version are refused by wb_wasm_image_open(). */
-#define WB_WASM_IMAGE_VERSION 2u
+#define WB_WASM_IMAGE_VERSION 3u
 
 /* Most parameters, and most results, of a host function. */
 #define WB_WASM_HOST_SLOTS 16u
@@ -131,6 +131,7 @@ struct wb_wasm_install {
     } last;                     /* newest instruction ... */
     uint32_t last_at, last_dst; /* and its place, if its destination may be replaced */
     uint32_t acc_slot; /* slot whose value the accumulator has, too; UINT32_MAX: none is known */
+    uint32_t acc_before; /* the same before the newest instruction */
     uint32_t *operands; /* grows up from behind the runs of locals; blocks grow down from the end */
     struct wb_wasm_control *control;
     uint32_t pending_a, pending_b; /* comparison that waits for a branch */

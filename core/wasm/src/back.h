@@ -56,6 +56,8 @@ void wb_wasm_back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsi
 bool wb_wasm_back_store_imm(enum op op, int32_t value, uint32_t offset);
 /* Takes back the newest instruction if it put a constant into this slot. */
 bool wb_wasm_back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value);
+/* d = a ^ (b shifted), if the newest instruction shifted b and a is in the accumulator. */
+bool wb_wasm_back_xor_shifted(struct wb_wasm_install *x, unsigned d, unsigned a, unsigned b);
 /* d = a op constant for add, mul, and, or, xor; joins a shift before it. */
 void wb_wasm_back_op_const(struct wb_wasm_install *x, enum op op, unsigned d, unsigned a,
                            uint32_t value);

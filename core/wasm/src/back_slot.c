@@ -183,6 +183,12 @@ static uint32_t encode(const struct wb_wasm_install *x)
             unsigned x7 = form == FORM_D ? a : form == FORM_A ? d : 0;
             return op_word_t(op + form, x7, layout == LAYOUT_BIN ? b * 4 : b & 0x3fff);
         }
+        if (op == OP_I32_ADD && (d == a || d == b)) {
+            return op_word_t(OP_ADD_TO, d, (d == a ? b : a) * 4);
+        }
+        if (op == OP_I32_ADDI && d == a) {
+            return op_word_t(OP_INC, d, b & 0x3fff);
+        }
         return op_word(op, d, a, b);
     default: return op_word(op + form, d, a, b);
     }
@@ -225,10 +231,13 @@ static void write(struct wb_wasm_install *x, enum op op, unsigned d, unsigned wi
     }
     enum layout layout = layout_of(op);
     bool store = is_store(op);
+    bool reads_acc = op == OP_XOR_ROTLI || op == OP_XOR_SHR_UI;
+    uint32_t acc_before = x->acc_slot;
     unsigned form = 0;
     if (d_is_imm) {
         form = FORM_SI;
-    } else if (layout != LAYOUT_NONE && layout != LAYOUT_T && x->acc_slot != UINT32_MAX) {
+    } else if (layout != LAYOUT_NONE && layout != LAYOUT_T && !reads_acc &&
+               x->acc_slot != UINT32_MAX) {
         if (commutes(op) && x->acc_slot == b) {
             unsigned swap = a;
             a = b;
@@ -242,6 +251,16 @@ static void write(struct wb_wasm_install *x, enum op op, unsigned d, unsigned wi
             consume(x, a);
         }
     }
+    if (op == OP_MOV && form == 0 && x->last_at != 0 && x->last.op == OP_MOV && x->last.form == 0 &&
+        x->last_at + 4 == x->out_len && out_is_open(x, x->last_at)) {
+        /* Two moves are one instruction; the second word looks as it does alone. */
+        wb_wasm_out_program(x, x->last_at, op_word_t(OP_MOV2, x->last.d, x->last.a * 4u));
+        wb_wasm_out_word(x, op_word_t(OP_MOV, d, a * 4));
+        x->last_at = 0;
+        x->acc_slot = d;
+        return;
+    }
+    x->acc_before = acc_before;
     x->last.op = (uint16_t)op;
     x->last.d = (uint16_t)d;
     x->last.a = (uint16_t)a;
@@ -447,7 +466,7 @@ static void take_back(struct wb_wasm_install *x)
 {
     x->out_len = x->last_at;
     x->last_at = 0;
-    x->acc_slot = (x->last.form & FORM_A) != 0 ? x->last.a : UINT32_MAX;
+    x->acc_slot = x->acc_before;
 }
 
 bool wb_wasm_back_take_const(struct wb_wasm_install *x, unsigned home, int32_t *value)
@@ -535,6 +554,19 @@ void wb_wasm_back_access(struct wb_wasm_install *x, enum op op, unsigned d, unsi
     }
 }
 
+bool wb_wasm_back_xor_shifted(struct wb_wasm_install *x, unsigned d, unsigned a, unsigned b)
+{
+    unsigned made_by = newest(x, b);
+    if ((made_by != OP_I32_ROTLI && made_by != OP_I32_SHR_UI) || x->last.form != 0 ||
+        x->acc_before != a || d > SLOT_MAX) {
+        return false;
+    }
+    take_back(x);
+    write(x, made_by == OP_I32_ROTLI ? OP_XOR_ROTLI : OP_XOR_SHR_UI, d, 1, x->last.a, x->last.b,
+          true, false, NULL);
+    return true;
+}
+
 void wb_wasm_back_op_const(struct wb_wasm_install *x, enum op op, unsigned d, unsigned a,
                            uint32_t value)
 {
@@ -553,7 +585,7 @@ bool wb_wasm_back_redirect(struct wb_wasm_install *x, unsigned from, unsigned to
     }
     x->last.d = (uint16_t)to;
     wb_wasm_out_program(x, x->last_at, encode(x));
-    x->last_at = 0;
+    x->last_dst = to;
     x->acc_slot = x->acc_slot == from ? to : UINT32_MAX;
     return true;
 }
@@ -580,6 +612,14 @@ void wb_wasm_back_branch_if(struct wb_wasm_install *x, const struct compare *c, 
         return;
     }
     unsigned cond = c->cond ^ (negate ? 1u : 0u);
+    bool counts = c->has_imm && cond == C_NE && newest(x, c->a) == OP_I32_ADDI &&
+                  x->last.a == c->a && x->last.form == 0 && x->last_at + 4 == x->out_len;
+    if (counts) {
+        wb_wasm_out_program(x, x->last_at, op_word_t(OP_LOOP_NE, c->a, x->last.b & 0x3fffu));
+        wb_wasm_out_word(x, (uint32_t)c->imm);
+        x->last_at = 0;
+        return;
+    }
     if (c->has_imm && c->imm == 0 && c->cond <= C_NE) {
         if (cond == C_EQ) {
             op16_or_acc(x, OP_BRZ, OP_BRZ_A, c->a);

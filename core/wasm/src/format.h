@@ -103,29 +103,45 @@ static inline unsigned type_slots(unsigned type)
  *     FIX    d | a | b, whichever are used; + constant */
 #define WB_WASM_OPS_BIN(X)                                                                         \
     OPS4(X, I32_ADD)                                                                               \
-    OPS4(X, I32_SUB) OPS4(X, I32_MUL) OPS4(X, I32_AND) OPS4(X, I32_OR) OPS4(X, I32_XOR)            \
-        OPS4(X, I32_SHL) OPS4(X, I32_SHR_S) OPS4(X, I32_SHR_U) OPS4(X, L32A) OPS4(X, L8UA)         \
-            OPS4(X, L16UA) OPS4(X, S32A) OPS4(X, S8A) /* address a + b */
+    OPS4(X, I32_SUB)                                                                               \
+    OPS4(X, I32_MUL)                                                                               \
+    OPS4(X, I32_AND)                                                                               \
+    OPS4(X, I32_OR) OPS4(X, I32_XOR) OPS4(X, I32_SHL) OPS4(X, I32_SHR_S) OPS4(X, I32_SHR_U)        \
+        OPS4(X, L32A) OPS4(X, L8UA) OPS4(X, L16UA) OPS4(X, S32A) OPS4(X, S8A) /* address a + b */
 #define WB_WASM_OPS_IMM(X)                                                                         \
     OPS4(X, I32_ADDI)                                                                              \
-    OPS4(X, I32_MULI) OPS4(X, I32_ANDI) OPS4(X, I32_ORI) OPS4(X, I32_XORI) OPS4(X, I32_SHLI)       \
-        OPS4(X, I32_SHR_SI) OPS4(X, I32_SHR_UI) OPS4(X, I32_ROTLI) OPS4(X, L32) OPS4(X, L8U)       \
-            OPS4(X, L8S) OPS4(X, L16U) OPS4(X, L16S) OPS4(X, S32) OPS4(X, S8) OPS4(X, S16)
+    OPS4(X, I32_MULI)                                                                              \
+    OPS4(X, I32_ANDI)                                                                              \
+    OPS4(X, I32_ORI)                                                                               \
+    OPS4(X, I32_XORI) OPS4(X, I32_SHLI) OPS4(X, I32_SHR_SI) OPS4(X, I32_SHR_UI) OPS4(X, I32_ROTLI) \
+        OPS4(X, L32) OPS4(X, L8U) OPS4(X, L8S) OPS4(X, L16U) OPS4(X, L16S) OPS4(X, S32)            \
+            OPS4(X, S8) OPS4(X, S16)
 #define WB_WASM_OPS_K(X)                                                                           \
     OPS4(X, I32_ADDK)                                                                              \
-    OPS4(X, I32_MULK) OPS4(X, I32_ANDK) OPS4(X, I32_ORK) OPS4(X, I32_XORK) OPS4(X, L32K)           \
-        OPS4(X, L8UK) OPS4(X, L16UK) OPS4(X, S32K) OPS4(X, S8K) OPS4(X, S16K) OPS4(X, MOV)
+    OPS4(X, I32_MULK)                                                                              \
+    OPS4(X, I32_ANDK)                                                                              \
+    OPS4(X, I32_ORK)                                                                               \
+    OPS4(X, I32_XORK) OPS4(X, L32K) OPS4(X, L8UK) OPS4(X, L16UK) OPS4(X, S32K) OPS4(X, S8K)        \
+        OPS4(X, S16K) OPS4(X, MOV)
 #define WB_WASM_OPS_FIX(X)                                                                         \
     OPS4(X, I32_SHL_ADDK) /* d = (a << b) + constant */                                            \
-    OPS4(X, L32SK)                                                                                 \
-    OPS4(X, L8USK) OPS4(X, L16USK) OPS4(X, S32SK) OPS4(X, S8SK)                                    \
-        OPS4(X, S16SK) /* address (a << shift) + constant + offset; b: shift | offset << 2 */
+    OPS4(X, XOR_ROTLI)                                                                             \
+    OPS4(X, XOR_SHR_UI)                                                                            \
+    /* d = accumulator ^ (a shifted by b); forms 0, 1 */ OPS4(X, L32SK) OPS4(X, L8USK)             \
+        OPS4(X, L16USK) OPS4(X, S32SK) OPS4(X, S8SK)                                               \
+            OPS4(X, S16SK) /* address (a << shift) + constant + offset; b: shift | offset << 2 */
 
 #define WB_WASM_OPS(X)                                                                             \
     X(UNREACHABLE)                                                                                 \
-    WB_WASM_OPS_BIN(X) WB_WASM_OPS_IMM(X) WB_WASM_OPS_K(X) WB_WASM_OPS_FIX(X) X(MOVI)              \
-        X(MOVI_D) /* d | T */ X(MOVW) X(MOVW_D)  /* + constant */                                  \
-        X(MOV64) X(MOVI64) /* d | T */ X(MOVW64) /* + 2 */                                         \
+    WB_WASM_OPS_BIN(X)                                                                             \
+    WB_WASM_OPS_IMM(X)                                                                             \
+    WB_WASM_OPS_K(X)                                                                               \
+    WB_WASM_OPS_FIX(X) X(MOVI) X(MOVI_D) /* d | T */ X(MOVW) X(MOVW_D) /* + constant */            \
+        X(MOV64) X(MOVI64) /* d | T */ X(MOVW64) /* + 2 */ X(ADD_TO) /* d += slot T */ X(          \
+            INC) /* d += T */ X(MOV2) /* d | T = a + the same */ X(LOOP_NE) /* d += T, branch if   \
+                                                                               it is not: +        \
+                                                                               constant            \
+                                                                               + branch word */    \
         X(I32_DIV_S) X(I32_DIV_U) X(I32_REM_S) X(I32_REM_U) X(I32_ROTL) X(I32_ROTR) X(I32_EQ)      \
             X(I32_NE) X(I32_LT_S) X(I32_GE_S) X(I32_LT_U) X(I32_GE_U) X(I32_EQI) X(I32_NEI)        \
                 X(I32_LT_SI) X(I32_GE_SI) X(I32_LT_UI) X(I32_GE_UI) OPS_BRANCH(X, BR_EQ)           \

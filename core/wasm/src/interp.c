@@ -240,6 +240,31 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
     acc = T;
     STORE;
     NEXT;
+    OP(MOV2)
+    D = T;
+    w = *pc++;
+    acc = T;
+    STORE;
+    NEXT;
+    OP(ADD_TO)
+    acc = D + T;
+    STORE;
+    NEXT;
+    OP(INC)
+    acc = D + TIMM;
+    STORE;
+    NEXT;
+    OP(LOOP_NE)
+    {
+        uint32_t *d = &D;
+        acc = *d + TIMM;
+        *d = acc;
+        pc += 2;
+        if (acc != pc[-2]) {
+            JUMP(pc[-1]);
+        }
+        NEXT;
+    }
     OP(MOV_D)
     acc = T;
     NEXT;
@@ -339,6 +364,13 @@ enum wb_wasm_status INTERPRET(struct wb_wasm_instance *inst, uint32_t fuel)
     BINARY_CONST(I32_ANDK, a & b)
     BINARY_CONST(I32_ORK, a | b)
     BINARY_CONST(I32_XORK, a ^ b)
+#define SHIFTED(name, expression)                                                                  \
+    FORM(name, A, w >> 25, expression, STORE)                                                      \
+    FORM(name##_D, A, w >> 25, expression, )                                                       \
+    OP(name##_A)                                                                                   \
+    OP(name##_DA)
+    SHIFTED(XOR_ROTLI, acc ^ (a << (b & 31) | a >> (-b & 31)))
+    SHIFTED(XOR_SHR_UI, acc ^ a >> (b & 31))
     FORM(I32_SHL_ADDK, A, *pc++, (a << (w >> 25 & 31)) + b, STORE)
     FORM(I32_SHL_ADDK_D, A, *pc++, (a << (w >> 25 & 31)) + b, )
     FORM(I32_SHL_ADDK_A, acc, *pc++, (a << (w >> 25 & 31)) + b, STORE)
@@ -590,10 +622,13 @@ host:
     OP(I64_REM_S)
     OP(I64_REM_U)
     OP(I64_ROTL)
-    OP(I64_ROTR) OP(F32_ADD) OP(F32_SUB) OP(F32_MUL) OP(F32_DIV) OP(F32_MIN) OP(F32_MAX)
-        OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL) OP(F64_DIV) OP(F64_MIN) OP(F64_MAX)
-            OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT) OP(F32_GT) OP(F32_LE) OP(F32_GE)
-                OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT) OP(F64_LE) OP(F64_GE) OP(UNARY)
+    OP(I64_ROTR)
+    OP(F32_ADD)
+    OP(F32_SUB)
+    OP(F32_MUL) OP(F32_DIV) OP(F32_MIN) OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB)
+        OP(F64_MUL) OP(F64_DIV) OP(F64_MIN) OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE)
+            OP(F32_LT) OP(F32_GT) OP(F32_LE) OP(F32_GE) OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT)
+                OP(F64_LE) OP(F64_GE) OP(UNARY)
     {
         enum wb_wasm_trap_kind trap = wb_wasm_op_slow(fp, w);
         if (trap != WB_WASM_TRAP_NONE) {
@@ -608,8 +643,10 @@ host:
     OP(MEM_COPY)
     OP(MEM_FILL)
     OP(MEM_INIT)
-    OP(DATA_DROP) OP(TABLE_GET) OP(TABLE_SET) OP(TABLE_SIZE) OP(TABLE_GROW) OP(TABLE_FILL)
-        OP(TABLE_COPY) OP(TABLE_INIT) OP(ELEM_DROP)
+    OP(DATA_DROP)
+    OP(TABLE_GET)
+    OP(TABLE_SET)
+    OP(TABLE_SIZE) OP(TABLE_GROW) OP(TABLE_FILL) OP(TABLE_COPY) OP(TABLE_INIT) OP(ELEM_DROP)
     {
         uint32_t cost = 0;
         enum wb_wasm_trap_kind trap = wb_wasm_op_bulk(inst, fp, w, *pc, &cost);

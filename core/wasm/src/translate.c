@@ -353,6 +353,11 @@ static void binary_i32(struct wb_wasm_install *x, unsigned which)
                               (uint32_t)(op == OP_I32_SUB ? -(int64_t)b.value : b.value));
         return;
     }
+    if (op == OP_I32_XOR && a.note != CONST && b.note == HOME &&
+        wb_wasm_back_xor_shifted(x, d, a.slot, b.home)) {
+        (void)push(x, WB_WASM_I32);
+        return;
+    }
     unsigned sb = slot_of(x, &b);
     unsigned sa = slot_of(x, &a);
     (void)push(x, WB_WASM_I32);
@@ -454,10 +459,8 @@ static void local_access(struct wb_wasm_install *x, unsigned op, uint32_t index)
     flush_local(x, slot);
     if (o.note == CONST) {
         wb_wasm_back_const(x, slot, type_slots(type), (uint64_t)(int64_t)o.value);
-        back_keep(x);
     } else if (o.note != HOME || last != x->last_at || !wb_wasm_back_redirect(x, o.home, slot)) {
         wb_wasm_back_move(x, slot, o.slot, type_slots(type));
-        back_keep(x);
     }
     if (op == 0x22) {
         (void)push_word(x, operand_word(type, LOCAL, (int32_t)slot));
