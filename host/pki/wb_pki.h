@@ -102,6 +102,13 @@ enum wb_err wb_pki_renew(const struct wb_pki_ca *ca, const struct wb_x509_cert *
                          wb_unix_s unix_now, uint8_t *der, size_t cap, size_t *len,
                          wb_pki_err_text err_text) WB_MUST_USE;
 
+/* Puts a certificate of this authority on its revocation list, dir/ca-crl.pem (valid for 30 days,
+ * at most 1,000 entries), which is made when there is none. Outcomes: WB_ERR_EXISTS (on it
+ * already), WB_ERR_CERTIFICATE_UNTRUSTED (another's certificate). */
+enum wb_err wb_pki_revoke(const struct wb_pki_ca *ca, const char *dir,
+                          const struct wb_x509_cert *cert, wb_unix_s unix_now,
+                          wb_pki_err_text err_text) WB_MUST_USE;
+
 /* ---- what certificates say, as text ---- */
 
 #define WB_PKI_NAME_TEXT_MAX 256u

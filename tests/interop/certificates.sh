@@ -121,6 +121,16 @@ result "cert renew keeps key and names, changes serial number and end" $?
 refuses 1 "none of this authority's" renew --ca "$dir" "$dir/theirs/server.pem"
 result "cert renew refuses another authority's certificate" $?
 
+cert revoke --ca "$dir" b.pem && cert revoke --ca "$dir" theirs.pem &&
+    openssl crl -in "$dir/ca-crl.pem" -CAfile "$ca" -noout -text > "$dir/crl.log" 2>&1 && grep -q '^verify OK' "$dir/crl.log" &&
+    [ "$(grep -c 'Serial Number' "$dir/crl.log")" = 2 ] &&
+    ! verify -crl_check -CRLfile "$dir/ca-crl.pem" b.pem && grep -q 'certificate revoked' "$dir/verify.log" &&
+    ! verify -crl_check -CRLfile "$dir/ca-crl.pem" theirs.pem && verify -crl_check -CRLfile "$dir/ca-crl.pem" s.pem
+result "cert revoke writes a list that openssl obeys" $?
+refuses 1 'on the list already' revoke --ca "$dir" b.pem &&
+    refuses 1 "none of this authority's" revoke --ca "$dir" "$dir/theirs/server.pem"
+result "cert revoke refuses what is revoked already, or another authority's" $?
+
 [ "$("$wasmbed" cert show -o json "$dir/server.pem" | jq -r '.[0] | "\(.subject) \(.names | join(" ")) \(.isCA)"')" = \
     'CN=localhost localhost wasmbed-gateway 127.0.0.1 ::1 false' ] &&
     [ "$("$wasmbed" cert show -o json "$dir/server.pem" | jq -r '.[0].sha256')" = \

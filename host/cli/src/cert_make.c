@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-only */
-/* `wasmbed cert key|ca|csr|issue|renew`: files of keys, requests and certificates. Each command
- * says in one line what it wrote. */
+/* `wasmbed cert key|ca|csr|issue|renew|revoke`: files of keys, requests and certificates. Each
+ * command says in one line what it wrote. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -287,4 +287,39 @@ int command_cert_renew(struct args *args)
     wb_wipe(&ca.key, sizeof ca.key);
     return err != WB_OK ? failed(args, why)
                         : save_cert(args, der, len, out != NULL ? out : args->positional[0]);
+}
+
+int command_cert_revoke(struct args *args)
+{
+    static struct wb_pki_ca ca;
+    static struct wb_pki_certs certs;
+    const char *ca_dir = NULL;
+    const struct option options[] = {
+        OPTION_TEXT("ca", 0, "DIR", "the authority's folder; its list is ca-crl.pem", &ca_dir),
+        OPTION_END,
+    };
+    wb_pki_err_text why;
+    struct wb_x509_cert cert;
+    struct wb_fault fault = {0};
+    int result = args_parse(args, options, 1, 1);
+    if (result != -1) {
+        return result;
+    }
+    if (ca_dir == NULL) {
+        return usage(args, "--ca is needed");
+    }
+    if (wb_pki_certs_load(&certs, args->positional[0], why) != WB_OK ||
+        wb_pki_ca_load(&ca, ca_dir, why) != WB_OK) {
+        return failed(args, why);
+    }
+    if (wb_x509_parse(&cert, certs.der[0], certs.len[0], &fault) != WB_OK) {
+        return failed(args, fault.what);
+    }
+    enum wb_err err = wb_pki_revoke(&ca, ca_dir, &cert, wb_net_unix_s(), why);
+    wb_wipe(&ca.key, sizeof ca.key);
+    if (err != WB_OK) {
+        return failed(args, why);
+    }
+    printf("%s/ca-crl.pem: %s is revoked\n", ca_dir, args->positional[0]);
+    return EXIT_OK;
 }

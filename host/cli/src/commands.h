@@ -41,6 +41,7 @@ int command_cert_ca(struct args *args);
 int command_cert_csr(struct args *args);
 int command_cert_issue(struct args *args);
 int command_cert_renew(struct args *args);
+int command_cert_revoke(struct args *args);
 int command_cert_show(struct args *args);
 int command_cert_verify(struct args *args);
 

@@ -40,6 +40,8 @@ static const struct command commands[] = {
     {"cert csr", "NAME", "Write a certificate request.", command_cert_csr},
     {"cert issue", "[NAME...]", "Issue a server's or device's certificate.", command_cert_issue},
     {"cert renew", "FILE", "Issue a certificate anew: same key and names.", command_cert_renew},
+    {"cert revoke", "FILE", "Put a certificate on its authority's revocation list.",
+     command_cert_revoke},
     {"cert show", "FILE", "Show certificates or a request.", command_cert_show},
     {"cert verify", "FILE", "Check a certificate against authorities.", command_cert_verify},
     {"tls server", "", "Run a TLS 1.3 server that echoes, or answers HTTP requests.",
