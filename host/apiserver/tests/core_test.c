@@ -896,6 +896,22 @@ static void users_get_what_their_role_allows(void **state)
     assert_true(json_is_false(json_object_get(json_object_get(w->body, "status"), "allowed")));
 }
 
+static void users_have_a_rate(void **state)
+{
+    struct world *w = *state;
+    w->token = "Bearer view-token";
+    for (unsigned i = 0; i < 2 * WB_APISERVER_RATE_MAX; i++) {
+        assert_int_equal(ask(w, "GET", "/version", NULL), 200);
+    }
+    assert_int_equal(ask(w, "GET", "/version", NULL), 429);
+    w->token = "Bearer admin-token"; /* system:masters are free */
+    assert_int_equal(ask(w, "GET", "/version", NULL), 200);
+    w->token = "Bearer view-token";
+    w->now_us += 1000000 / WB_APISERVER_RATE_MAX;
+    assert_int_equal(ask(w, "GET", "/version", NULL), 200);
+    assert_int_equal(ask(w, "GET", "/version", NULL), 429);
+}
+
 static void bad_tokens_files_are_refused(void **state)
 {
     struct world *w = *state;
@@ -1110,6 +1126,7 @@ int main(void)
         TEST(changes_during_the_initial_list_are_shown_once),
         TEST(table_watches_name_columns_once),
         TEST(users_get_what_their_role_allows),
+        TEST(users_have_a_rate),
         TEST(bad_tokens_files_are_refused),
         TEST(discovery_is_negotiated),
         TEST(events_live_an_hour),
