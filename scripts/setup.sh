@@ -7,11 +7,11 @@ set -eu
 packages="
 cmake ninja-build pkg-config gcc libc6-dev make git ca-certificates
 libuv1-dev libmicrohttpd-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libsqlite3-dev
-libcmocka-dev libssl-dev valgrind
+libcmocka-dev libssl-dev libgnutls28-dev valgrind
 qemu-system-misc qemu-system-arm
 gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf gcc-arm-none-eabi picolibc-arm-none-eabi
 clang lld llvm clang-format clang-tidy libclang-rt-14-dev wabt wasi-libc libclang-rt-14-dev-wasm32
-openssl gnutls-bin iproute2 util-linux curl jq shellcheck python3
+openssl gnutls-bin iproute2 util-linux curl jq shellcheck python3 python3-yaml
 "
 
 missing=""

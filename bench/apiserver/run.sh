@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-only
 # Figures of the embedded API server. Usage: bench/apiserver/run.sh [PROGRAM [DEVICES [SECONDS A LOAD]]]
 set -eu

@@ -31,7 +31,7 @@
     X(ERR_KEY, "unusable key")                                                                     \
     X(ERR_CERTIFICATE, "certificate is not acceptable")                                            \
     X(ERR_CERTIFICATE_EXPIRED, "certificate is expired or not yet valid")                          \
-    X(ERR_CERTIFICATE_REVOKED, "certificate was revoked by its issuer")                             \
+    X(ERR_CERTIFICATE_REVOKED, "certificate was revoked by its issuer")                            \
     X(ERR_CERTIFICATE_UNTRUSTED, "certificate is not issued by a trusted authority")               \
     X(ERR_CERTIFICATE_REQUIRED, "peer presented no certificate")                                   \
     X(ERR_PROTOCOL, "message not allowed here")                                                    \

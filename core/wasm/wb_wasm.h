@@ -130,7 +130,7 @@ struct wb_wasm_install {
         uint32_t ext;
     } last;                     /* newest instruction ... */
     uint32_t last_at, last_dst; /* and its place, if its destination may be replaced */
-    uint32_t acc_slot; /* slot whose value the accumulator has, too; UINT32_MAX: none is known */
+    uint32_t acc_slot;   /* slot whose value the accumulator has, too; UINT32_MAX: none is known */
     uint32_t acc_before; /* the same before the newest instruction */
     uint32_t *operands; /* grows up from behind the runs of locals; blocks grow down from the end */
     struct wb_wasm_control *control;

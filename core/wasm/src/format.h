@@ -92,6 +92,7 @@ static inline unsigned type_slots(unsigned type)
  * A branch word holds the distance to its target, in words from the word behind it, in its upper
  * half, and 0 in the lower; until then the lower half is the installer's chain of branches that
  * wait for the same label. */
+/* clang-format off */
 #define OPS4(X, name) X(name) X(name##_D) X(name##_A) X(name##_DA)
 #define OPS_BRANCH(X, name)                                                                        \
     X(name) X(name##_A) X(name##I) X(name##I_A) X(name##K) X(name##K_A) /* K: + constant */
@@ -106,23 +107,28 @@ static inline unsigned type_slots(unsigned type)
     OPS4(X, I32_SUB)                                                                               \
     OPS4(X, I32_MUL)                                                                               \
     OPS4(X, I32_AND)                                                                               \
-    OPS4(X, I32_OR) OPS4(X, I32_XOR) OPS4(X, I32_SHL) OPS4(X, I32_SHR_S) OPS4(X, I32_SHR_U)        \
-        OPS4(X, L32A) OPS4(X, L8UA) OPS4(X, L16UA) OPS4(X, S32A) OPS4(X, S8A) /* address a + b */
+    OPS4(X, I32_OR)                                                                                \
+    OPS4(X, I32_XOR)                                                                               \
+    OPS4(X, I32_SHL)                                                                               \
+    OPS4(X, I32_SHR_S) OPS4(X, I32_SHR_U) OPS4(X, L32A) OPS4(X, L8UA) OPS4(X, L16UA) OPS4(X, S32A) \
+        OPS4(X, S8A) /* address a + b */
 #define WB_WASM_OPS_IMM(X)                                                                         \
     OPS4(X, I32_ADDI)                                                                              \
     OPS4(X, I32_MULI)                                                                              \
     OPS4(X, I32_ANDI)                                                                              \
     OPS4(X, I32_ORI)                                                                               \
-    OPS4(X, I32_XORI) OPS4(X, I32_SHLI) OPS4(X, I32_SHR_SI) OPS4(X, I32_SHR_UI) OPS4(X, I32_ROTLI) \
-        OPS4(X, L32) OPS4(X, L8U) OPS4(X, L8S) OPS4(X, L16U) OPS4(X, L16S) OPS4(X, S32)            \
-            OPS4(X, S8) OPS4(X, S16)
+    OPS4(X, I32_XORI)                                                                              \
+    OPS4(X, I32_SHLI)                                                                              \
+    OPS4(X, I32_SHR_SI)                                                                            \
+    OPS4(X, I32_SHR_UI) OPS4(X, I32_ROTLI) OPS4(X, L32) OPS4(X, L8U) OPS4(X, L8S) OPS4(X, L16U)    \
+        OPS4(X, L16S) OPS4(X, S32) OPS4(X, S8) OPS4(X, S16)
 #define WB_WASM_OPS_K(X)                                                                           \
     OPS4(X, I32_ADDK)                                                                              \
     OPS4(X, I32_MULK)                                                                              \
     OPS4(X, I32_ANDK)                                                                              \
     OPS4(X, I32_ORK)                                                                               \
-    OPS4(X, I32_XORK) OPS4(X, L32K) OPS4(X, L8UK) OPS4(X, L16UK) OPS4(X, S32K) OPS4(X, S8K)        \
-        OPS4(X, S16K) OPS4(X, MOV)
+    OPS4(X, I32_XORK)                                                                              \
+    OPS4(X, L32K) OPS4(X, L8UK) OPS4(X, L16UK) OPS4(X, S32K) OPS4(X, S8K) OPS4(X, S16K) OPS4(X, MOV)
 #define WB_WASM_OPS_FIX(X)                                                                         \
     OPS4(X, I32_SHL_ADDK) /* d = (a << b) + constant */                                            \
     OPS4(X, XOR_ROTLI)                                                                             \
@@ -136,7 +142,10 @@ static inline unsigned type_slots(unsigned type)
     WB_WASM_OPS_BIN(X)                                                                             \
     WB_WASM_OPS_IMM(X)                                                                             \
     WB_WASM_OPS_K(X)                                                                               \
-    WB_WASM_OPS_FIX(X) X(MOVI) X(MOVI_D) /* d | T */ X(MOVW) X(MOVW_D) /* + constant */            \
+    WB_WASM_OPS_FIX(X)                                                                             \
+    X(MOVI)                                                                                        \
+    X(MOVI_D)                                                                                      \
+    /* d | T */ X(MOVW) X(MOVW_D) /* + constant */                                                 \
         X(MOV64) X(MOVI64) /* d | T */ X(MOVW64) /* + 2 */ X(ADD_TO) /* d += slot T */ X(          \
             INC) /* d += T */ X(MOV2) /* d | T = a + the same */ X(LOOP_NE) /* d += T, branch if   \
                                                                                it is not: +        \
@@ -174,6 +183,7 @@ static inline unsigned type_slots(unsigned type)
             X(TABLE_SET) X(TABLE_SIZE) X(TABLE_GROW) X(TABLE_FILL) X(TABLE_COPY) X(TABLE_INIT)     \
                 X(ELEM_DROP) X(FAR) /* + a | b << 16 + d; one op follows */                        \
         X(FAR_OUT)                  /* S d; T's place below: d's width */
+/* clang-format on */
 
 enum op {
 #define OP_ENUM(name) OP_##name,

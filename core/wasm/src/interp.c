@@ -625,10 +625,14 @@ host:
     OP(I64_ROTR)
     OP(F32_ADD)
     OP(F32_SUB)
-    OP(F32_MUL) OP(F32_DIV) OP(F32_MIN) OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB)
-        OP(F64_MUL) OP(F64_DIV) OP(F64_MIN) OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE)
-            OP(F32_LT) OP(F32_GT) OP(F32_LE) OP(F32_GE) OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT)
-                OP(F64_LE) OP(F64_GE) OP(UNARY)
+    OP(F32_MUL)
+    OP(F32_DIV)
+    OP(F32_MIN)
+    /* clang-format off */
+    OP(F32_MAX) OP(F32_COPYSIGN) OP(F64_ADD) OP(F64_SUB) OP(F64_MUL) OP(F64_DIV) OP(F64_MIN)
+    OP(F64_MAX) OP(F64_COPYSIGN) OP(F32_EQ) OP(F32_NE) OP(F32_LT) OP(F32_GT) OP(F32_LE) OP(F32_GE)
+    OP(F64_EQ) OP(F64_NE) OP(F64_LT) OP(F64_GT) OP(F64_LE) OP(F64_GE) OP(UNARY)
+    /* clang-format on */
     {
         enum wb_wasm_trap_kind trap = wb_wasm_op_slow(fp, w);
         if (trap != WB_WASM_TRAP_NONE) {

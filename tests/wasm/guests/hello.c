@@ -17,5 +17,5 @@ int main(int argc, char **argv)
         printf("read <%s>\n", line);
     }
     fprintf(stderr, "to stderr\n");
-    return argc > 1 ? atoi(argv[1]) : 0;
+    return argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
 }

@@ -12,7 +12,7 @@ for tool in clang valgrind; do
         exit 77
     fi
 done
-sources=$(ls "$crypto"/src/*.c | grep -v '/declassify\.c$')
+sources=$(find "$crypto/src" -maxdepth 1 -name '*.c' ! -name declassify.c | sort)
 failed=0
 for build in field32:s field32:2 field64:3; do
     words=${build%:*}
